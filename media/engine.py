@@ -1,0 +1,119 @@
+"""The media seam: what signalling asks of a media engine, in words that every engine can fill."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+
+class Profile(Enum):
+    """How a leg's media travels."""
+
+    WEBRTC = "webrtc"
+    """ICE, DTLS-SRTP, RTP and RTCP on one port (RFC 8829)."""
+    RTP = "rtp"
+    """Plain RTP/AVP with RTCP on the next port (RFC 3550)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """Media of the leg can flow: ICE and DTLS are up, or the first RTP packet came."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """Neither RTP nor RTCP came from a joined leg for `seconds`."""
+
+    leg: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The leg's transport is dead; `detail` says why in plain words."""
+
+    leg: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One telephone-event was received whole from the leg (RFC 4733)."""
+
+    leg: str
+    digit: str
+    duration_ms: int
+
+
+MediaEvent = Connected | Silent | Failed | Digit
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Packets of one leg since it was opened; `codec` is empty until one is agreed."""
+
+    codec: str
+    received: int
+    sent: int
+    lost: int
+    dropped: int
+
+
+@dataclass(frozen=True, slots=True)
+class IceCandidate:
+    """One trickled candidate, as a browser's RTCIceCandidate prints it."""
+
+    candidate: str
+    sdp_mid: str | None
+    sdp_m_line_index: int | None
+
+
+class MediaEngine(Protocol):
+    """An engine carries legs and joins them two by two.
+
+    A leg's id is the caller's choice and unique; a new media generation of the same party is a
+    leg of its own. Codecs are named as in SDP, `opus/48000/2`, `PCMU/8000`. Each method raises
+    MediaError when the engine itself fails, IncompatibleMedia and BadMessage for the peer's SDP.
+    """
+
+    def codecs(self, offer: str) -> tuple[str, ...]:
+        """What of an offer this engine carries, in the offer's order; IncompatibleMedia if nothing."""
+
+    async def open(
+        self,
+        call: str,
+        leg: str,
+        profile: Profile,
+        *,
+        offer: str | None = None,
+        codecs: tuple[str, ...] = (),
+        peer: str | None = None,
+    ) -> str:
+        """Open a leg; returns our SDP: an answer to `offer`, or an offer when there is none.
+
+        `codecs` bounds what we name (all that we carry when empty): an offer names all of them,
+        an answer exactly one and telephone-event. `peer` is the host that signals for the leg.
+        """
+
+    async def accept(self, leg: str, answer: str) -> str:
+        """Take the answer to the offer that `open` made; returns the codec agreed on."""
+
+    async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
+        """Take trickled candidates; those that cannot be reached are passed over."""
+
+    async def join(self, leg: str, other: str) -> None:
+        """Bridge two legs that agreed on the same codec; each leaves the leg it was joined to."""
+
+    async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
+        """Send digits to the leg as telephone-events, in order, after those still being sent."""
+
+    async def query(self, leg: str) -> Figures:
+        """The leg's figures so far."""
+
+    async def close(self, leg: str) -> None:
+        """End a leg and free what it holds; an unknown leg is no error."""
+
+    def listen(self, sink: Callable[[MediaEvent], None]) -> None:
+        """Have every event of every leg given to `sink`, called on the event loop."""
