@@ -79,7 +79,7 @@ class MediaEngine(Protocol):
     """
 
     def codecs(self, offer: str) -> tuple[str, ...]:
-        """What of an offer this engine carries, in the offer's order; IncompatibleMedia if nothing."""
+        """What we carry of an offer, in its order; IncompatibleMedia when that is nothing."""
 
     async def open(
         self,

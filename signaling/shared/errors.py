@@ -59,7 +59,7 @@ class NoSuchCall(PeerError):
 
 
 class WrongState(PeerError):
-    """The request does not fit the call's state; `retry_after` is set where a second try makes sense."""
+    """The request does not fit the call's state; `retry_after` says when it may."""
 
     def __init__(self, text: str, *, retry_after: float | None = None) -> None:
         super().__init__(text)

@@ -1,0 +1,45 @@
+# make run      install into .venv and start the phone system with its demo accounts
+# make install  install only; then .venv/bin/wsphone
+# make test     everything that has to hold, with real programs
+# make clean    forget .venv
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+
+.PHONY: run install test lint unit end-to-end needs clean
+
+run: install
+	$(BIN)/wsphone run --demo
+
+install: .venv/installed
+
+test: lint unit end-to-end
+
+lint: .venv/test-installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+unit: needs
+	$(BIN)/pytest --ignore=tests/end_to_end
+
+end-to-end: needs
+	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end
+
+needs: .venv/test-installed
+	PYTHON=$(BIN)/python tests/install-needs
+
+clean:
+	rm -rf .venv
+
+.venv/installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --editable .
+	touch $@
+
+# gcc and Python's headers come first: pesq is built from source
+.venv/test-installed: .venv/installed
+	PYTHON=$(BIN)/python tests/install-needs
+	$(PIP) --editable '.[test]'
+	touch $@

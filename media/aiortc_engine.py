@@ -1,0 +1,257 @@
+"""The media engine inside this process: legs over aiortc and plain sockets, joined two by two."""
+
+import asyncio
+import random
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiortc import RTCCertificate
+
+from media import negotiate, sdp
+from media.addresses import address_towards, host_addresses, is_loopback
+from media.bridge import BUFFER_SIZE, Side, Watch, join
+from media.engine import Figures, IceCandidate, MediaEvent, Profile
+from media.packet import Outgoing
+from media.ports import PortPool
+from media.rtp_leg import RtpLeg
+from media.webrtc_leg import WebrtcLeg
+from signaling.shared.errors import MediaError, WrongState
+
+_ANY_HOST = ("auto", "0.0.0.0", "::")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaSettings:
+    """`host` is an address, or "auto"; `loopback`: browsers of this machine are served too."""
+
+    host: str = "auto"
+    advertised_address: str | None = None
+    port_min: int = 10000
+    port_max: int = 20000
+    loopback: bool = False
+    silent_seconds: float = 30.0
+    rest_seconds: float = 60.0
+    connect_seconds: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the engine holds right now."""
+
+    legs: int
+    sockets: int
+    tasks: int
+
+
+@dataclass(slots=True)
+class _Opened:
+    call: str
+    profile: Profile
+    leg: RtpLeg | WebrtcLeg
+    offered: tuple[str, ...]
+    peer: str | None
+
+
+class AiortcEngine:
+    """Implements media.engine.MediaEngine; belongs to the event loop it was made on."""
+
+    def __init__(self, settings: MediaSettings) -> None:
+        self._settings = settings
+        self._pool = PortPool(
+            settings.port_min,
+            settings.port_max,
+            rest_seconds=settings.rest_seconds,
+            first=random.randrange(settings.port_max),
+        )
+        self._certificate = RTCCertificate.generateCertificate()
+        self._cname = secrets.token_hex(8)
+        self._buffer = bytearray(BUFFER_SIZE)
+        self._legs: dict[str, _Opened] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._sinks: list[Callable[[MediaEvent], None]] = []
+        self._watch = Watch(self._sides, self._emit, silent_seconds=settings.silent_seconds)
+
+    def listen(self, sink: Callable[[MediaEvent], None]) -> None:
+        """Have every event given to `sink`; several may listen."""
+        self._sinks.append(sink)
+
+    def codecs(self, offer: str) -> tuple[str, ...]:
+        """See MediaEngine."""
+        return negotiate.carried(sdp.parse(offer))
+
+    async def open(
+        self,
+        call: str,
+        leg: str,
+        profile: Profile,
+        *,
+        offer: str | None = None,
+        codecs: tuple[str, ...] = (),
+        peer: str | None = None,
+    ) -> str:
+        """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind."""
+        if leg in self._legs:
+            raise MediaError("a leg of this name is open already")
+        description = sdp.parse(offer) if offer is not None else None
+        agreement = negotiate.agree(description, profile, codecs) if description else None
+        opened = _Opened(
+            call, profile, self._make_leg(leg, profile, description, peer), codecs, peer
+        )
+        self._legs[leg] = opened
+        try:
+            await opened.leg.open()
+            if self._legs.get(leg) is not opened:
+                raise MediaError("the leg was closed while it opened")
+            session_id = secrets.randbits(62)
+            if description is None or agreement is None:
+                text = negotiate.make_offer(opened.leg.local, codecs, session_id=session_id)
+            else:
+                text = negotiate.make_answer(
+                    description, agreement, opened.leg.local, session_id=session_id
+                )
+                self._reach(opened, description, agreement, offered=False)
+        except BaseException:
+            if self._legs.get(leg) is opened:
+                del self._legs[leg]
+            await self._shut(opened.leg)
+            raise
+        self._watch.start()
+        return text
+
+    async def accept(self, leg: str, answer: str) -> str:
+        """See MediaEngine; an RTP leg takes a second answer too (early media, then the final)."""
+        opened = self._find(leg)
+        description = sdp.parse(answer)
+        agreement = negotiate.read_answer(description, opened.profile, opened.offered)
+        self._reach(opened, description, agreement, offered=True)
+        return agreement.codec
+
+    async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
+        """See MediaEngine; candidates of a leg that is gone, or has no ICE, are passed over."""
+        opened = self._legs.get(leg)
+        if opened is None or not isinstance(opened.leg, WebrtcLeg):
+            return
+        parsed = (sdp.parse_candidate(item.candidate) for item in candidates)
+        await opened.leg.add_candidates([item for item in parsed if item is not None])
+
+    async def join(self, leg: str, other: str) -> None:
+        """See MediaEngine."""
+        join(self._find(leg).leg.side, self._find(other).leg.side)
+
+    async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
+        """See MediaEngine."""
+        opened = self._find(leg)
+        if not opened.leg.can_send:
+            raise WrongState("the leg's media is not connected yet", retry_after=1.0)
+        opened.leg.side.send_digits(digits, duration_ms)
+
+    async def query(self, leg: str) -> Figures:
+        """See MediaEngine."""
+        return self._find(leg).leg.side.figures()
+
+    async def close(self, leg: str) -> None:
+        """See MediaEngine; goes on to its end when the caller is cancelled."""
+        opened = self._legs.pop(leg, None)
+        if opened is not None:
+            await self._shut(opened.leg)
+
+    async def aclose(self) -> None:
+        """Close all legs."""
+        self._watch.stop()
+        await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
+        await asyncio.gather(*self._closing)
+
+    def counts(self) -> Counts:
+        """What is held right now, for health and for tests of leaks."""
+        legs = [opened.leg for opened in self._legs.values()]
+        return Counts(
+            legs=len(legs),
+            sockets=sum(leg.socket_count for leg in legs),
+            tasks=sum(leg.task_count for leg in legs) + len(self._closing),
+        )
+
+    async def _shut(self, leg: RtpLeg | WebrtcLeg) -> None:
+        closing = asyncio.create_task(leg.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
+
+    def _find(self, leg: str) -> _Opened:
+        opened = self._legs.get(leg)
+        if opened is None:
+            raise MediaError("no leg of this name is open")
+        return opened
+
+    def _sides(self) -> list[Side]:
+        return [opened.leg.side for opened in self._legs.values()]
+
+    def _emit(self, event: MediaEvent) -> None:
+        for sink in self._sinks:
+            sink(event)
+
+    def _reach(
+        self,
+        opened: _Opened,
+        description: sdp.Description,
+        agreement: negotiate.Agreement,
+        *,
+        offered: bool,
+    ) -> None:
+        """Aim the leg at the peer of a description; nothing changes when that cannot be."""
+        leg = opened.leg
+        if isinstance(leg, RtpLeg):
+            remote = negotiate.rtp_remote(description)
+            leg.side.agree(agreement)
+            leg.reach(remote, opened.peer)
+        else:
+            leg.reach(negotiate.webrtc_remote(description), offered=offered)
+            leg.side.agree(agreement)
+
+    def _make_leg(
+        self, leg: str, profile: Profile, description: sdp.Description | None, peer: str | None
+    ) -> RtpLeg | WebrtcLeg:
+        if profile is Profile.RTP:
+            return self._make_rtp_leg(leg, description, peer)
+        return WebrtcLeg(
+            lambda send: self._make_side(leg, send),
+            self._emit,
+            self._pool,
+            self._certificate,
+            self._browser_addresses(),
+            advertised=self._settings.advertised_address,
+            cname=self._cname,
+            connect_seconds=self._settings.connect_seconds,
+        )
+
+    def _make_rtp_leg(
+        self, leg: str, description: sdp.Description | None, peer: str | None
+    ) -> RtpLeg:
+        host = sdp.reachable_address(peer or "")
+        if host is None and description is not None:
+            host = negotiate.rtp_remote(description).host
+        address = self._settings.host
+        if address in _ANY_HOST:
+            address = address_towards(host) if host else self._browser_addresses()[0]
+        public = self._settings.advertised_address
+        return RtpLeg(
+            lambda send: self._make_side(leg, send),
+            self._pool,
+            address,
+            advertised=address if public is None or is_loopback(address) else public,
+            cname=self._cname,
+        )
+
+    def _browser_addresses(self) -> list[str]:
+        if self._settings.host in _ANY_HOST:
+            return host_addresses(loopback=self._settings.loopback)
+        return [self._settings.host]
+
+    def _make_side(self, leg: str, send: Callable[[int], bool]) -> Side:
+        stream = Outgoing(
+            source=secrets.randbits(32),
+            # Half the range, so that it cannot wrap before SRTP has counted (RFC 3711, 3.3.1).
+            sequence=secrets.randbits(15),
+            timestamp=secrets.randbits(32),
+        )
+        return Side(leg, stream, self._buffer, send, self._emit)

@@ -1,0 +1,145 @@
+"""The private names of aiortc and aioice that we rely on, and the only module that uses them.
+
+Checked with aiortc 1.14 to 1.16 and aioice 0.10 to 0.13; tests/media/test_aiortc_hooks.py
+fails when they change. Why each is needed:
+- gathering: aioice binds to port 0 on every address but 127.0.0.1; operators need a port range
+  and an advertised address, so we bind and fill in the candidates ourselves;
+- the sockets: received datagrams wait in a queue without a bound for a task that parses each
+  one; audio goes straight from the socket through libsrtp and on;
+- libsrtp: pylibsrtp copies each packet three times; we hand libsrtp our own buffer;
+- the roles in ICE and DTLS, which aiortc sets in RTCPeerConnection only.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from aioice import Candidate as AioiceCandidate
+from aioice.ice import Connection, StunProtocol
+from aiortc import RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+from pylibsrtp._binding import ffi, lib
+
+from media.sdp import Candidate
+
+_SRTCP_TRAILER = 4 + 16 + 128
+_MAX_QUEUED = 100
+
+Address = tuple[Any, ...]
+
+
+class IceSocket(StunProtocol):
+    """A datagram socket of an ICE connection that hands media past aioice."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        sock: socket.socket,
+        candidate: Candidate,
+        on_media: Callable[[bytes], None],
+        on_stun: Callable[[], None],
+    ) -> None:
+        super().__init__(connection)
+        self.sock = sock
+        self.local_candidate = AioiceCandidate(
+            foundation=candidate.foundation,
+            component=1,
+            transport="udp",
+            priority=candidate.priority,
+            host=candidate.address,
+            port=candidate.port,
+            type=candidate.kind,
+        )
+        self._on_media = on_media
+        self._on_stun = on_stun
+
+    def datagram_received(self, data: bytes | str, addr: Address) -> None:
+        if not isinstance(data, bytes) or not data:
+            return
+        first = data[0]
+        # RFC 7983: media is 128-191, STUN 0-3, DTLS 20-63; nothing else is for us.
+        if 128 <= first <= 191:
+            self._on_media(data)
+        elif first <= 3:
+            super().datagram_received(data, addr)
+            self._on_stun()
+        elif 20 <= first <= 63 and self._takes_dtls_of(addr):
+            super().datagram_received(data, addr)
+
+    def _takes_dtls_of(self, addr: Address) -> bool:
+        """Only of addresses that passed a check, or any stranger could break the handshake."""
+        connection = self.receiver
+        if connection._queue.qsize() >= _MAX_QUEUED:
+            return False
+        return any(pair.remote_addr == addr[:2] for pair in connection._check_list)
+
+
+class Srtp:
+    """The SRTP of a connected DTLS transport, at work in place in a buffer of ours."""
+
+    def __init__(self, dtls: RTCDtlsTransport, buffer: bytearray) -> None:
+        self._rx = dtls._rx_srtp
+        self._tx = dtls._tx_srtp
+        self._room = len(buffer) - _SRTCP_TRAILER
+        self._packet = ffi.from_buffer("char[]", buffer, require_writable=True)
+        self._length = ffi.new("int *")
+        # Looked up once: each costs a third of a call when fetched from `lib` anew.
+        self._protect = ffi.addressof(lib, "srtp_protect")
+        self._unprotect = ffi.addressof(lib, "srtp_unprotect")
+        self._protect_rtcp = ffi.addressof(lib, "srtp_protect_rtcp")
+        self._unprotect_rtcp = ffi.addressof(lib, "srtp_unprotect_rtcp")
+        self._rx_context = self._rx._srtp[0]
+        self._tx_context = self._tx._srtp[0]
+
+    def protect(self, length: int) -> int:
+        """The new length of the packet; 0 when libsrtp refuses it."""
+        return self._run(self._protect, self._tx_context, length)
+
+    def unprotect(self, length: int) -> int:
+        """The new length of the packet; 0 when it is not the peer's, or is a repeat."""
+        return self._run(self._unprotect, self._rx_context, length)
+
+    def protect_rtcp(self, length: int) -> int:
+        return self._run(self._protect_rtcp, self._tx_context, length)
+
+    def unprotect_rtcp(self, length: int) -> int:
+        return self._run(self._unprotect_rtcp, self._rx_context, length)
+
+    def _run(self, function: Any, context: Any, length: int) -> int:
+        if length > self._room:
+            return 0
+        self._length[0] = length
+        if function(context, self._packet, self._length):
+            return 0
+        return int(self._length[0])
+
+
+def connection_of(gatherer: RTCIceGatherer) -> Connection:
+    """The ICE connection behind a gatherer."""
+    return gatherer._connection
+
+
+def set_gathered(gatherer: RTCIceGatherer, sockets: list[IceSocket]) -> None:
+    """Let ICE use our sockets as all there is; it closes them with the connection."""
+    connection = gatherer._connection
+    connection._local_candidates_start = True
+    connection._protocols += sockets
+    connection._local_candidates = [item.local_candidate for item in sockets]
+    connection._local_candidates_end = True
+
+
+def set_controlling(gatherer: RTCIceGatherer, *, controlling: bool) -> None:
+    """Take the ICE role that follows from who made the offer (RFC 8445, section 6.1.1)."""
+    gatherer._connection.ice_controlling = controlling
+
+
+def set_dtls_client(dtls: RTCDtlsTransport, *, client: bool) -> None:
+    """Take the DTLS role that a=setup agreed on."""
+    dtls._set_role("client" if client else "server")
+
+
+def nominated(ice: RTCIceTransport) -> tuple[socket.socket, Address] | None:
+    """The socket and the peer's address that ICE has chosen; None before that."""
+    pair = ice._connection._nominated.get(1)
+    if pair is None or not isinstance(pair.protocol, IceSocket):
+        return None
+    return pair.protocol.sock, pair.remote_addr

@@ -1,0 +1,280 @@
+"""The join of two legs: what becomes of each packet between the wire and the other leg."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from enum import IntEnum
+
+from media.dtmf import EventReceiver, EventSender
+from media.engine import Connected, Digit, Figures, MediaEvent, Silent
+from media.negotiate import Agreement
+from media.packet import HEADER_SIZE, Incoming, Outgoing, payload_offset
+from signaling.shared.errors import BadMessage, IncompatibleMedia, WrongState
+
+BUFFER_SIZE = 2048
+
+
+class _Kind(IntEnum):
+    UNKNOWN = 0
+    AUDIO = 1
+    EVENT = 2
+
+
+_NOTHING = bytes(128)
+
+
+class Side:
+    """One leg as the bridge sees it: its streams both ways, and the side it is joined to.
+
+    Packets lie in a buffer that all sides of an engine share: each is handled to its end before
+    the next is read. `send` puts the first n bytes of it on the wire and says whether it could.
+    """
+
+    __slots__ = (
+        "leg",
+        "heard",
+        "agreement",
+        "other",
+        "stream",
+        "buffer",
+        "_send",
+        "_emit",
+        "_incoming",
+        "_kinds",
+        "_numbers",
+        "_events",
+        "_digits",
+        "_timer",
+        "_connected",
+        "_sent",
+        "_dropped",
+    )
+
+    def __init__(
+        self,
+        leg: str,
+        stream: Outgoing,
+        buffer: bytearray,
+        send: Callable[[int], bool],
+        emit: Callable[[MediaEvent], None],
+    ) -> None:
+        self.leg = leg
+        # Rises with every packet that proves the peer alive; the watch compares it.
+        self.heard = 0
+        self.agreement: Agreement | None = None
+        self.other: Side | None = None
+        self.stream = stream
+        self.buffer = buffer
+        self._send = send
+        self._emit = emit
+        self._incoming = Incoming()
+        self._kinds = _NOTHING
+        # What we send with, by kind: None is not sent.
+        self._numbers: tuple[int | None, ...] = (None, None, None)
+        self._events = EventReceiver()
+        self._digits = EventSender()
+        self._timer: asyncio.TimerHandle | None = None
+        self._connected = False
+        self._sent = 0
+        self._dropped = 0
+
+    def agree(self, agreement: Agreement) -> None:
+        """Speak what was negotiated from now on."""
+        joined = self.other is not None and self.agreement is not None
+        if joined and self.agreement and self.agreement.codec != agreement.codec:
+            raise IncompatibleMedia("the codec cannot change while the leg is joined")
+        self.agreement = agreement
+        kinds = bytearray(_NOTHING)
+        for number in agreement.heard_events:
+            kinds[number] = _Kind.EVENT
+        for number in agreement.heard:
+            kinds[number] = _Kind.AUDIO
+        self._kinds = bytes(kinds)
+        if agreement.peer_listens:
+            self._numbers = (None, agreement.payload_type, agreement.event_type)
+        else:
+            self._numbers = (None, None, None)
+        for part in (self.stream, self._events, self._digits):
+            part.set_clock_rate(agreement.clock_rate)
+
+    def connected(self) -> None:
+        """The transport is up; told once."""
+        if not self._connected:
+            self._connected = True
+            self._emit(Connected(self.leg))
+
+    def knows(self, payload_type: int) -> bool:
+        """Whether the peer may use the payload type."""
+        return self._kinds[payload_type & 0x7F] != _Kind.UNKNOWN
+
+    def drop(self) -> None:
+        """Count a packet that was not the peer's, or none at all."""
+        self._dropped += 1
+
+    def take(self, length: int) -> None:
+        """Handle an RTP packet of the peer, whose first 12 bytes at least are in the buffer."""
+        buffer = self.buffer
+        kind = self._kinds[buffer[1] & 0x7F]
+        if kind == _Kind.UNKNOWN:
+            self._dropped += 1
+            return
+        now = time.monotonic()
+        self.heard += 1
+        self._incoming.note(buffer)
+        if kind == _Kind.EVENT:
+            self._hear_event(length, now)
+        if self.other is not None:
+            self.other.put(length, kind, now)
+
+    def put(self, length: int, kind: int, now: float) -> None:
+        """Send the joined leg's packet on to the peer; audio waits while we send digits."""
+        number = self._numbers[kind]
+        if number is None:
+            self._dropped += 1
+            return
+        if self._timer is not None:
+            return
+        self.stream.rewrite(self.buffer, number, now)
+        if self._send(length):
+            self._sent += 1
+        else:
+            self._dropped += 1
+
+    def send_digits(self, digits: str, duration_ms: int) -> None:
+        """Queue digits for the peer; they go out by a timer of their own."""
+        if self.agreement is None:
+            raise WrongState("the leg has not agreed on its media yet")
+        if self._numbers[_Kind.EVENT] is None:
+            raise IncompatibleMedia("the other side takes no telephone-events")
+        if not self._digits.add(digits, duration_ms, time.monotonic()):
+            raise BadMessage("the digits are too many, or not of 0-9 * # A-D")
+        if self._timer is None:
+            self._send_events()
+
+    def figures(self) -> Figures:
+        """The counts so far."""
+        return Figures(
+            codec=self.agreement.codec if self.agreement else "",
+            received=self._incoming.received,
+            sent=self._sent,
+            lost=self._incoming.lost,
+            dropped=self._dropped,
+        )
+
+    def expire_event(self, now: float) -> None:
+        """Report an event whose end never came."""
+        self._report(self._events.expire(now))
+
+    def part(self) -> None:
+        """Leave the joined side; both fall silent."""
+        if self.other is not None:
+            self.other.other = None
+            self.other = None
+
+    def close(self) -> None:
+        """Leave the bridge for good; nothing is sent or reported after this."""
+        self.part()
+        self._kinds = _NOTHING
+        self._numbers = (None, None, None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _hear_event(self, length: int, now: float) -> None:
+        offset = payload_offset(self.buffer, length)
+        if not offset:
+            return
+        timestamp = int.from_bytes(self.buffer[4:8], "big")
+        self._report(self._events.hear(timestamp, bytes(self.buffer[offset:length]), now))
+
+    def _report(self, finished: Iterable[tuple[str, int]]) -> None:
+        for digit, duration_ms in finished:
+            self._emit(Digit(self.leg, digit, duration_ms))
+
+    def _send_events(self) -> None:
+        now = time.monotonic()
+        number = self._numbers[_Kind.EVENT]
+        for event in self._digits.poll(now, self.stream.timestamp_at(now)):
+            if number is None:
+                break
+            self.stream.write_header(self.buffer, number, event.timestamp, now, marker=event.marker)
+            length = HEADER_SIZE + len(event.payload)
+            self.buffer[HEADER_SIZE:length] = event.payload
+            self._sent += self._send(length)
+        due = self._digits.due
+        if due is None:
+            self._timer = None
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, due - now), self._send_events)
+
+
+def join(one: Side, two: Side) -> None:
+    """Bridge two sides of one codec; each leaves the side it was joined to."""
+    if one is two:
+        raise WrongState("a leg cannot be joined to itself")
+    if one.agreement is None or two.agreement is None:
+        raise WrongState("a leg that has not agreed on its media cannot be joined")
+    if one.agreement.codec != two.agreement.codec:
+        raise IncompatibleMedia(
+            f"the legs speak {one.agreement.codec} and {two.agreement.codec}; they share no codec"
+        )
+    if one.other is two:
+        return
+    for side in (one, two):
+        side.part()
+        side.stream.forget_source()
+    one.other, two.other = two, one
+
+
+class Watch:
+    """Reports joined legs that fell silent, by one timer for all of them."""
+
+    def __init__(
+        self,
+        sides: Callable[[], Iterable[Side]],
+        emit: Callable[[MediaEvent], None],
+        *,
+        silent_seconds: float,
+    ) -> None:
+        self._sides = sides
+        self._emit = emit
+        self._silent_seconds = silent_seconds
+        self._period = min(1.0, silent_seconds / 4)
+        # The count of what was heard, since when it stands still, and whether we said so.
+        self._still: dict[Side, tuple[int, float, bool]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to look; the timer ends by itself when no leg is left."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._period, self._tick)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _tick(self) -> None:
+        self._timer = None
+        now = time.monotonic()
+        sides = list(self._sides())
+        for side in sides:
+            side.expire_event(now)
+        joined = [side for side in sides if side.other is not None]
+        before, self._still = self._still, {}
+        for side in joined:
+            self._still[side] = self._look(side, before.get(side), now)
+        if sides:
+            self.start()
+
+    def _look(
+        self, side: Side, before: tuple[int, float, bool] | None, now: float
+    ) -> tuple[int, float, bool]:
+        if before is None or before[0] != side.heard:
+            return side.heard, now, False
+        heard, since, told = before
+        if not told and now - since >= self._silent_seconds:
+            self._emit(Silent(side.leg, now - since))
+            told = True
+        return heard, since, told

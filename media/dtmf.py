@@ -1,0 +1,150 @@
+"""Digits as telephone-events (RFC 4733): sending them in order, and hearing each one once."""
+
+import struct
+from collections import deque
+from dataclasses import dataclass
+
+DIGITS = "0123456789*#ABCD"
+MAX_QUEUED = 64
+MIN_DURATION_MS = 50
+MAX_DURATION_MS = 1300
+
+_PAYLOAD = struct.Struct("!BBH")
+_END = 0x80
+_VOLUME = 10
+_INTERVAL = 0.02
+_END_PACKETS = 3
+_GAP = 0.06
+_MAX_FIELD = 0xFFFF
+# An event whose end packets were all lost counts as over after this much silence.
+_PATIENCE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EventPacket:
+    """One packet of an event: what goes into its header, and its payload."""
+
+    timestamp: int
+    marker: bool
+    payload: bytes
+
+
+@dataclass(slots=True)
+class _Sounding:
+    code: int
+    timestamp: int
+    began: float
+    ends_after: float
+    packets: int = 0
+    ends_sent: int = 0
+
+
+class EventSender:
+    """Sends queued digits, a packet each 20 ms, whenever `poll` is called at `due`."""
+
+    def __init__(self) -> None:
+        self.due: float | None = None
+        self._rate = 8000
+        self._queue: deque[tuple[int, float]] = deque()
+        self._sounding: _Sounding | None = None
+
+    def set_clock_rate(self, rate: int) -> None:
+        """The audio's clock rate, which is the events' too."""
+        self._rate = rate
+
+    def add(self, digits: str, duration_ms: int, now: float) -> bool:
+        """Queue digits; False when they are more than the queue holds, or none of ours."""
+        codes = [DIGITS.find(digit) for digit in digits.upper()]
+        if -1 in codes or len(self._queue) + len(codes) > MAX_QUEUED:
+            return False
+        seconds = min(max(duration_ms, MIN_DURATION_MS), MAX_DURATION_MS) / 1000
+        self._queue.extend((code, seconds) for code in codes)
+        if self._queue and self.due is None:
+            self.due = now
+        return True
+
+    def poll(self, now: float, timestamp: int) -> list[EventPacket]:
+        """The packets due by `now`; an event that begins carries the audio's `timestamp`."""
+        packets: list[EventPacket] = []
+        while self.due is not None and self.due <= now:
+            if self._sounding is None:
+                self._begin(timestamp)
+            packets += self._step()
+        return packets
+
+    def _begin(self, timestamp: int) -> None:
+        if not self._queue or self.due is None:
+            self.due = None
+            return
+        code, seconds = self._queue.popleft()
+        self._sounding = _Sounding(code, timestamp, self.due, seconds)
+
+    def _step(self) -> list[EventPacket]:
+        event = self._sounding
+        if event is None or self.due is None:
+            return []
+        elapsed = self.due - event.began + _INTERVAL
+        # Half an interval of tolerance, or rounding could add a packet to a round duration.
+        over = elapsed > event.ends_after - _INTERVAL / 2
+        duration = min(round(min(elapsed, event.ends_after) * self._rate), _MAX_FIELD)
+        flags = _VOLUME | (_END if over else 0)
+        payload = _PAYLOAD.pack(event.code, flags, duration)
+        packet = EventPacket(event.timestamp, event.packets == 0, payload)
+        event.packets += 1
+        event.ends_sent += over
+        self.due += _INTERVAL
+        if event.ends_sent == _END_PACKETS:
+            self._sounding = None
+            self.due += _GAP
+        return [packet]
+
+
+class EventReceiver:
+    """Hears each event of one peer once, however often its packets are repeated."""
+
+    def __init__(self) -> None:
+        self._rate = 8000
+        self._timestamp = -1
+        self._code = 0
+        self._duration = 0
+        self._heard_at = 0.0
+        self._open = False
+
+    def set_clock_rate(self, rate: int) -> None:
+        """The clock rate in which the peer counts durations."""
+        self._rate = rate
+
+    def hear(self, timestamp: int, payload: bytes, now: float) -> list[tuple[str, int]]:
+        """The events (digit, duration in ms) that this packet completes."""
+        if len(payload) < _PAYLOAD.size:
+            return []
+        code, flags, duration = _PAYLOAD.unpack_from(payload)
+        if code >= len(DIGITS):
+            return []
+        finished = []
+        if timestamp != self._timestamp:
+            if self._is_older(timestamp):
+                return []
+            finished = self._finish()
+            self._timestamp, self._code, self._duration = timestamp, code, 0
+            self._open = True
+        self._duration = max(self._duration, duration)
+        self._heard_at = now
+        if flags & _END:
+            finished += self._finish()
+        return finished
+
+    def expire(self, now: float) -> list[tuple[str, int]]:
+        """The event, if one is open, that has not been heard of for a second."""
+        return self._finish() if now - self._heard_at >= _PATIENCE else []
+
+    def _is_older(self, timestamp: int) -> bool:
+        """A late packet of the event before; a jump further back is a source that began anew."""
+        behind = (self._timestamp - timestamp) & 0xFFFFFFFF
+        return self._timestamp >= 0 and 0 < behind < 2 * self._rate
+
+    def _finish(self) -> list[tuple[str, int]]:
+        if not self._open:
+            return []
+        self._open = False
+        return [(DIGITS[self._code], round(self._duration * 1000 / self._rate))]

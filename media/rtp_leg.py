@@ -1,0 +1,191 @@
+"""A leg of plain RTP: a port pair, symmetric, that hears its own peer only."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from media import rtcp
+from media.addresses import bind_udp
+from media.bridge import Side
+from media.negotiate import RtpLocal, RtpRemote
+from media.packet import MAX_PACKET, is_rtcp, payload_offset
+from media.ports import PortPool
+from media.sdp import reachable_address
+
+Address = tuple[Any, ...]
+Received = Callable[[bytes, Address], None]
+
+
+class _Socket(asyncio.DatagramProtocol):
+    """One of the pair's sockets, each datagram given to `received`."""
+
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self._received(data, addr)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
+
+
+class RtpLeg:
+    """Symmetric RTP (RFC 4961) with a source check.
+
+    Until the peer is heard we send to where its description says. The first proper packet from
+    the host of its description, or from the host that signals for it (a phone behind NAT writes
+    an address that is not its own), fixes the peer's address; all others are strangers.
+    """
+
+    def __init__(
+        self,
+        make_side: Callable[[Callable[[int], bool]], Side],
+        pool: PortPool,
+        address: str,
+        *,
+        advertised: str,
+        cname: str,
+    ) -> None:
+        self.side = make_side(self._send)
+        self._pool = pool
+        self._address = address
+        self._advertised = advertised
+        self._cname = cname
+        self._port: int | None = None
+        self._sockets: tuple[socket.socket, ...] = ()
+        self._endpoints: list[tuple[asyncio.DatagramTransport, _Socket]] = []
+        self._remote: RtpRemote | None = None
+        self._hosts: frozenset[str] = frozenset()
+        # Where we send to, and, once the peer was heard, the only address we listen to.
+        self._target: Address | None = None
+        self._rtcp_target: Address | None = None
+        self._latched: Address | None = None
+
+    @property
+    def local(self) -> RtpLocal:
+        """Our end, as it goes into descriptions."""
+        return RtpLocal(self._advertised, self._port or 0)
+
+    @property
+    def can_send(self) -> bool:
+        return self._target is not None
+
+    @property
+    def socket_count(self) -> int:
+        return len(self._endpoints)
+
+    @property
+    def task_count(self) -> int:
+        return 0
+
+    async def open(self) -> None:
+        """Take a port pair and listen on it."""
+        self._port, self._sockets = self._pool.take(self._bind_pair, time.monotonic())
+        loop = asyncio.get_running_loop()
+        receivers: tuple[Received, ...] = (self._received, self._received_rtcp)
+        for sock, received in zip(self._sockets, receivers, strict=True):
+            endpoint = await loop.create_datagram_endpoint(
+                lambda received=received: _Socket(received),  # type: ignore[misc]
+                sock=sock,
+            )
+            self._endpoints.append(endpoint)
+
+    def reach(self, remote: RtpRemote, peer: str | None) -> None:
+        """Send to the peer of a description; `peer` is the host that signals for it.
+
+        A repeat of the same description changes nothing; another one makes us listen anew.
+        """
+        if remote == self._remote:
+            return
+        self._remote = remote
+        signals = reachable_address(peer) if peer is not None else None
+        self._hosts = frozenset(host for host in (remote.host, signals) if host is not None)
+        self._latched = None
+        host = remote.host or signals
+        if host is not None and remote.port:
+            self._target = (host, remote.port)
+            rtcp_port = remote.port if remote.rtcp_mux else remote.rtcp_port
+            self._rtcp_target = (host, rtcp_port)
+
+    async def close(self) -> None:
+        """Say goodbye, close both sockets and let the ports rest."""
+        self._say_goodbye()
+        self.side.close()
+        endpoints, self._endpoints = self._endpoints, []
+        for transport, _ in endpoints:
+            transport.close()
+        for _, protocol in endpoints:
+            await protocol.closed
+        # An open that was cut short left sockets that no transport owns.
+        for sock in self._sockets:
+            sock.close()
+        if self._port is not None:
+            self._pool.give_back(self._port, time.monotonic())
+            self._port = None
+
+    def _bind_pair(self, port: int) -> tuple[socket.socket, ...]:
+        media = bind_udp(self._address, port)
+        try:
+            return media, bind_udp(self._address, port + 1)
+        except OSError:
+            media.close()
+            raise
+
+    def _send(self, length: int) -> bool:
+        if self._target is None or not self._sockets:
+            return False
+        try:
+            self._sockets[0].sendto(memoryview(self.side.buffer)[:length], self._target)
+        except OSError:
+            # A full socket buffer, or no route for now: audio that is late is lost.
+            return False
+        return True
+
+    def _received(self, data: bytes, addr: Address) -> None:
+        length = len(data)
+        if length > MAX_PACKET or not payload_offset(data, length):
+            self.side.drop()
+        elif addr != self._latched and not self._latch(data[1], addr):
+            self.side.drop()
+        elif is_rtcp(data[1]):
+            self._hear_rtcp(data)
+        else:
+            self.side.buffer[:length] = data
+            self.side.take(length)
+
+    def _latch(self, second_byte: int, addr: Address) -> bool:
+        if self._latched is not None or addr[0] not in self._hosts:
+            return False
+        if is_rtcp(second_byte) or not self.side.knows(second_byte):
+            return False
+        self._latched = self._target = addr
+        if self._remote is not None and self._remote.rtcp_mux:
+            self._rtcp_target = addr
+        self.side.connected()
+        return True
+
+    def _received_rtcp(self, data: bytes, addr: Address) -> None:
+        if len(data) > MAX_PACKET or addr[0] not in self._hosts:
+            self.side.drop()
+        elif self._hear_rtcp(data):
+            self._rtcp_target = addr
+
+    def _hear_rtcp(self, data: bytes) -> bool:
+        alive = rtcp.proves_life(data)
+        self.side.heard += alive
+        return alive
+
+    def _say_goodbye(self) -> None:
+        if self._rtcp_target is None or not self._sockets:
+            return
+        muxed = self._remote is not None and self._remote.rtcp_mux
+        packet = rtcp.goodbye(self.side.stream.source, self._cname)
+        try:
+            self._sockets[0 if muxed else 1].sendto(packet, self._rtcp_target)
+        except OSError:
+            # A courtesy: the peer learns of the end by signalling as well.
+            return

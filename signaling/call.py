@@ -1,0 +1,92 @@
+"""The call core: one table over every state and event, and the function that applies it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from signaling import call_setup as setup
+from signaling import call_talk as talk
+from signaling.call_actions import Action, CloseMedia
+from signaling.call_events import (
+    Accepted,
+    Answered,
+    Appeared,
+    Attached,
+    Detached,
+    DigitHeard,
+    DtmfAsked,
+    Event,
+    Found,
+    HungUp,
+    Left,
+    MediaAccepted,
+    MediaConnected,
+    MediaLost,
+    MediaOpened,
+    MediaRefused,
+    MediaReported,
+    OfferMade,
+    OfferTaken,
+    Rang,
+    Rejected,
+    Stopped,
+    TimePassed,
+    Trickled,
+    Unroutable,
+)
+from signaling.call_model import State
+from signaling.call_state import Call
+
+Rule = Callable[[Call, Any, float], None]
+
+
+def ignore(call: Call, event: Event, now: float) -> None:
+    """The event came late or twice: a race, not an error."""
+
+
+def close_late(call: Call, event: MediaOpened, now: float) -> None:
+    """Media that opened for nobody any more."""
+    call.do(CloseMedia(event.leg, event.media))
+
+
+# fmt: off
+_ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
+    # event           TRYING                 RINGING                CLAIMED                TALKING                    ENDED
+    Found:           (setup.ring_all,        ignore,                ignore,                ignore,                    ignore),
+    Unroutable:      (setup.unroutable,      ignore,                ignore,                ignore,                    ignore),
+    Appeared:        (ignore,                setup.join_late,       ignore,                ignore,                    ignore),
+    Rang:            (ignore,                setup.rang,            ignore,                ignore,                    ignore),
+    Accepted:        (setup.refuse_early,    setup.claim,           setup.claim_again,     setup.claim_again,         setup.refuse_over),
+    Answered:        (setup.refuse_early,    setup.answer_ringing,  setup.answer_claimed,  setup.answer_again,        setup.refuse_over),
+    Rejected:        (ignore,                setup.reject,          setup.reject_claimed,  talk.hang_up_again,        ignore),
+    HungUp:          (setup.hang_up_early,   setup.hang_up_early,   setup.hang_up_early,   talk.hang_up,              ignore),
+    Left:            (setup.leave_early,     setup.leave_early,     setup.leave_early,     talk.leave,                ignore),
+    Detached:        (talk.caller_detached,  talk.caller_detached,  talk.caller_detached,  ignore,                    ignore),
+    Attached:        (talk.caller_attached,  talk.caller_attached,  talk.caller_attached,  ignore,                    ignore),
+    Trickled:        (talk.trickle_early,    talk.trickle_early,    talk.trickle_early,    talk.trickle,              ignore),
+    OfferMade:       (talk.offer_refused,    talk.offer_refused,    talk.offer_refused,    talk.offer_made,           talk.offer_refused),
+    OfferTaken:      (talk.offer_not_open,   talk.offer_not_open,   talk.offer_not_open,   talk.offer_taken,          talk.offer_not_open),
+    MediaReported:   (ignore,                ignore,                ignore,                talk.reported,             ignore),
+    DtmfAsked:       (ignore,                ignore,                ignore,                talk.dtmf,                 ignore),
+    MediaOpened:     (close_late,            setup.branch_opened,   setup.caller_opened,   talk.negotiation_opened,   close_late),
+    MediaAccepted:   (ignore,                ignore,                setup.answer_accepted, talk.negotiation_accepted, ignore),
+    MediaRefused:    (ignore,                setup.branch_refused,  setup.connect_refused, talk.negotiation_refused,  ignore),
+    MediaConnected:  (ignore,                ignore,                talk.connected,        talk.connected,            ignore),
+    MediaLost:       (ignore,                ignore,                talk.lost,             talk.lost,                 ignore),
+    DigitHeard:      (ignore,                ignore,                ignore,                talk.digit_heard,          ignore),
+    TimePassed:      (setup.time_early,      setup.time_early,      setup.time_early,      talk.time_talking,         ignore),
+    Stopped:         (setup.stop,            setup.stop,            setup.stop,            setup.stop,                ignore),
+}
+# fmt: on
+
+TABLE: dict[tuple[State, type[Event]], Rule] = {
+    (state, event): rule
+    for event, rules in _ROWS.items()
+    for state, rule in zip(State, rules, strict=True)
+}
+"""What each event does in each state; complete, and a test walks it."""
+
+
+def advance(call: Call, event: Event, now: float) -> list[Action]:
+    """Apply one event at monotonic time `now`; returns what is to be done, in order."""
+    TABLE[call.state, type(event)](call, event, now)
+    return call.take_actions()

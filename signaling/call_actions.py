@@ -1,0 +1,140 @@
+"""What a call wants done: the actions that its core asks for."""
+
+from dataclasses import dataclass
+
+from signaling.shared.errors import PeerError
+from signaling.shared.messages import Candidate, Result
+from signaling.shared.reasons import EndedBy, EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    request: int
+    result: Result
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    request: int
+    error: PeerError
+
+
+@dataclass(frozen=True, slots=True)
+class FindEndpoints:
+    """Answered by Found or Unroutable."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """Answered by MediaOpened or MediaRefused.
+
+    Without `offer` we make one, of `codecs`, or of those that `within` (another offer) holds.
+    """
+
+    leg: str
+    media: int
+    offer: str | None = None
+    codecs: tuple[str, ...] = ()
+    within: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMedia:
+    """Answered by MediaAccepted or MediaRefused."""
+
+    leg: str
+    media: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class FeedCandidates:
+    leg: str
+    media: int
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class JoinMedia:
+    leg: str
+    media: int
+    other: str
+    other_media: int
+
+
+@dataclass(frozen=True, slots=True)
+class CloseMedia:
+    leg: str
+    media: int
+
+
+@dataclass(frozen=True, slots=True)
+class SendTones:
+    leg: str
+    media: int
+    digits: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    leg: str
+    media: int
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRinging:
+    """A phone rings: for the caller."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAnswer:
+    leg: str
+    media: int
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowOffer:
+    leg: str
+    media: int
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCandidates:
+    leg: str
+    media: int
+    candidates: tuple[Candidate, ...]
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowDigits:
+    leg: str
+    digits: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowEnd:
+    leg: str
+    reason: EndReason
+    by: EndedBy
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The call is over: record it, tell the log, forget it."""
+
+    reason: EndReason
+    by: EndedBy
+    seconds: float
+
+
+LegAction = Ring | ShowRinging | ShowAnswer | ShowOffer | ShowCandidates | ShowDigits | ShowEnd
+MediaAction = OpenMedia | AcceptMedia | FeedCandidates | JoinMedia | CloseMedia | SendTones
+Action = Reply | Refuse | FindEndpoints | Finish | MediaAction | LegAction

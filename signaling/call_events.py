@@ -1,0 +1,197 @@
+"""What happens to a call: the events that its core takes."""
+
+from dataclasses import dataclass
+
+from signaling.call_model import Endpoint
+from signaling.shared.messages import Candidate
+from signaling.shared.reasons import EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unroutable:
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class Appeared:
+    """An endpoint of the callee came while the call was ringing."""
+
+    endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    leg: str
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    leg: str
+    answer: str
+    request: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    leg: str
+    reason: EndReason
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The endpoint is gone for good, without a word."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """The session's socket broke; it may come back."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trickled:
+    leg: str
+    media: int
+    candidates: tuple[Candidate, ...]
+    end: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OfferMade:
+    leg: str
+    media: int
+    offer: str
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfferTaken:
+    """A side answered the offer that it was made."""
+
+    leg: str
+    media: int
+    answer: str
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReported:
+    leg: str
+    media: int
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DtmfAsked:
+    leg: str
+    n: int
+    digits: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaOpened:
+    leg: str
+    media: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaAccepted:
+    leg: str
+    media: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaRefused:
+    leg: str
+    media: int
+    reason: EndReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaConnected:
+    leg: str
+    media: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLost:
+    """The engine gave the leg's transport up, or heard nothing from it for too long."""
+
+    leg: str
+    media: int
+    silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DigitHeard:
+    leg: str
+    media: int
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """The server ends the call, for `reason`."""
+
+    reason: EndReason
+
+
+Event = (
+    Found
+    | Unroutable
+    | Appeared
+    | Rang
+    | Accepted
+    | Answered
+    | Rejected
+    | HungUp
+    | Left
+    | Detached
+    | Attached
+    | Trickled
+    | OfferMade
+    | OfferTaken
+    | MediaReported
+    | DtmfAsked
+    | MediaOpened
+    | MediaAccepted
+    | MediaRefused
+    | MediaConnected
+    | MediaLost
+    | DigitHeard
+    | TimePassed
+    | Stopped
+)

@@ -1,0 +1,134 @@
+"""The words of the call core: its legs, the events it takes and the actions it asks for."""
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from signaling.shared.messages import Candidate
+from signaling.shared.reasons import EndedBy, EndReason
+
+
+class State(StrEnum):
+    """Where a call is.
+
+    TRYING ──found──> RINGING ──accept──> CLAIMED ──answer──> TALKING
+       │                 │  └────────── answer ──────────────────┘│
+       └─────────────────┴──────────┬───────────┴─────────────────┘
+                                  ENDED
+    """
+
+    TRYING = "trying"
+    RINGING = "ringing"
+    CLAIMED = "claimed"
+    TALKING = "talking"
+    ENDED = "ended"
+
+
+class Mode(StrEnum):
+    """Where the media flows.
+
+    DIRECT ──anchor──> ANCHORING ──both sides answered──> ANCHORED
+    """
+
+    DIRECT = "direct"
+    ANCHORING = "anchoring"
+    ANCHORED = "anchored"
+
+
+class EndpointKind(StrEnum):
+    """What rings: a client's session, or a SIP phone's contact."""
+
+    SESSION = "session"
+    CONTACT = "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Somewhere a call can ring; `id` is the session's or the SIP binding's."""
+
+    id: str
+    kind: EndpointKind
+    account: str
+    device: str | None = None
+    host: str | None = None
+    """Where a SIP phone signals from; its media may come from there too."""
+
+
+class LegState(StrEnum):
+    """How far a leg is; a caller's is IN from the start.
+
+    NEW ──asked to ring──> INVITED ──rings──> RINGING ──wins──> IN;  any ──> GONE
+    """
+
+    NEW = "new"
+    INVITED = "invited"
+    RINGING = "ringing"
+    IN = "in"
+    GONE = "gone"
+
+
+@dataclass(slots=True)
+class Leg:
+    """One endpoint's part in a call. `media` is its current media generation."""
+
+    endpoint: Endpoint
+    caller: bool
+    state: LegState
+    media: int
+    offer: str | None = None
+    """The offer it made (a caller) or was made (a callee), at generation `media`."""
+    candidates: list[Candidate] = field(default_factory=list)
+    """What it trickled so far, kept for whoever joins its media later."""
+    engine: list[int] = field(default_factory=list)
+    """The generations that the media engine holds for it."""
+    moving_to: int | None = None
+    """An answered generation that takes over once it is connected."""
+    connected: bool = False
+    dtmf_seen: int = -1
+    rang: bool = False
+    reason: EndReason | None = None
+
+    @property
+    def id(self) -> str:
+        return self.endpoint.id
+
+    @property
+    def webrtc(self) -> bool:
+        return self.endpoint.kind is EndpointKind.SESSION
+
+    @property
+    def live(self) -> bool:
+        return self.state is not LegState.GONE
+
+    @property
+    def side(self) -> EndedBy:
+        return EndedBy.CALLER if self.caller else EndedBy.CALLEE
+
+
+class Clock(Enum):
+    """The deadlines a call can have."""
+
+    RING = "ring"
+    ANSWER = "answer"
+    CALLER_LOST = "caller_lost"
+    NEGOTIATE = "negotiate"
+
+
+class Negotiating(StrEnum):
+    """Which exchange of session descriptions is under way in a talking call."""
+
+    RELAY = "relay"
+    """A side's offer is with the other side; the call is direct."""
+    MOVE = "move"
+    """A side's offer is with the media engine."""
+    ANCHOR = "anchor"
+    """Our offer is with a side; the call moves to the server."""
+
+
+@dataclass(slots=True)
+class Negotiation:
+    """The one exchange under way: `leg` owes the answer; `request` waits for it."""
+
+    kind: Negotiating
+    leg: str
+    media: int
+    request: int | None = None

@@ -1,0 +1,298 @@
+"""The rules of a call until it is answered: who rings, who wins, who is told what."""
+
+from signaling.call_actions import (
+    AcceptMedia,
+    CloseMedia,
+    FeedCandidates,
+    FindEndpoints,
+    JoinMedia,
+    OpenMedia,
+    Reply,
+    Ring,
+    ShowAnswer,
+    ShowCandidates,
+    ShowRinging,
+)
+from signaling.call_events import (
+    Accepted,
+    Answered,
+    Appeared,
+    Found,
+    HungUp,
+    Left,
+    MediaAccepted,
+    MediaOpened,
+    MediaRefused,
+    Rang,
+    Rejected,
+    Stopped,
+    TimePassed,
+    Unroutable,
+)
+from signaling.call_model import Clock, Endpoint, EndpointKind, Leg, LegState, Mode, State
+from signaling.call_state import ANSWER_SECONDS, Call
+from signaling.shared.errors import NoSuchCall, WrongState
+from signaling.shared.messages import CallAccepted, Done
+from signaling.shared.reasons import EndedBy, EndReason, best
+
+FIRST = 1
+"""The media generation of our own first offer to a leg."""
+
+
+def start(call: Call) -> None:
+    """Ask where the call leads; the caller's leg is there already."""
+    call.do(FindEndpoints())
+
+
+def ring_all(call: Call, event: Found, now: float) -> None:
+    """Choose the mode from who can be reached, and ring them all at once."""
+    if not event.endpoints:
+        call.end(EndReason.UNAVAILABLE, EndedBy.SERVER, now)
+        return
+    everyone = (call.caller_leg().endpoint, *event.endpoints)
+    phones = any(endpoint.kind is EndpointKind.CONTACT for endpoint in everyone)
+    call.mode = Mode.DIRECT if call.direct_allowed and not phones else Mode.ANCHORED
+    call.state = State.RINGING
+    call.clocks[Clock.RING] = now + call.ring_seconds
+    for endpoint in event.endpoints:
+        _invite(call, endpoint)
+
+
+def unroutable(call: Call, event: Unroutable, now: float) -> None:
+    call.end(event.reason, EndedBy.SERVER, now)
+
+
+def join_late(call: Call, event: Appeared, now: float) -> None:
+    """A device that comes while the call rings gets it at once; a known endpoint keeps its leg."""
+    if event.endpoint.id not in call.legs:
+        _invite(call, event.endpoint)
+
+
+def _invite(call: Call, endpoint: Endpoint) -> None:
+    caller = call.caller_leg()
+    if endpoint.id in call.legs:
+        return
+    leg = Leg(endpoint, caller=False, state=LegState.NEW, media=FIRST)
+    call.legs[leg.id] = leg
+    if call.mode is Mode.DIRECT and leg.webrtc:
+        leg.media, leg.offer, leg.state = caller.media, caller.offer, LegState.INVITED
+        call.do(Ring(leg.id, leg.media, caller.offer or ""))
+        if caller.candidates:
+            call.do(ShowCandidates(leg.id, leg.media, tuple(caller.candidates), end=False))
+        return
+    # In a direct call a phone that comes late gets a branch of the engine's, used only if it wins.
+    call.do(OpenMedia(leg.id, leg.media, within=caller.offer))
+
+
+def branch_opened(call: Call, event: MediaOpened, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None or leg.state is not LegState.NEW:
+        call.do(CloseMedia(event.leg, event.media))
+        return
+    leg.engine.append(event.media)
+    leg.offer, leg.state = event.sdp, LegState.INVITED
+    call.do(Ring(leg.id, leg.media, event.sdp))
+
+
+def branch_refused(call: Call, event: MediaRefused, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is not None and not leg.caller:
+        _branch_failed(call, leg, event.reason, EndedBy.SERVER, now)
+
+
+def rang(call: Call, event: Rang, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None or leg.caller:
+        return
+    leg.rang = True
+    if leg.state is LegState.INVITED:
+        leg.state = LegState.RINGING
+        ringing = [other for other in call.branches() if other.state is LegState.RINGING]
+        if len(ringing) == 1:
+            call.do(ShowRinging(call.caller))
+
+
+def claim(call: Call, event: Accepted, now: float) -> None:
+    """The first accept takes the call; its answer must follow."""
+    leg = call.leg(event.leg)
+    if leg is None or leg.caller or leg.offer is None:
+        refuse_over(call, event, now)
+        return
+    _win(call, leg, now)
+    _reply_accepted(call, leg, event.request)
+
+
+def claim_again(call: Call, event: Accepted, now: float) -> None:
+    """An accept that is repeated, after a lost reply, gets the same reply; others come late."""
+    leg = call.leg(event.leg)
+    if leg is not None and leg.id == call.winner:
+        _reply_accepted(call, leg, event.request)
+    else:
+        refuse_over(call, event, now)
+
+
+def _reply_accepted(call: Call, leg: Leg, request: int) -> None:
+    candidates = call.caller_leg().candidates if call.mode is Mode.DIRECT else []
+    call.do(Reply(request, CallAccepted(leg.media, leg.offer or "", list(candidates))))
+
+
+def _win(call: Call, winner: Leg, now: float) -> None:
+    call.winner = winner.id
+    call.state = State.CLAIMED
+    winner.state = LegState.IN
+    call.clocks.pop(Clock.RING, None)
+    call.clocks[Clock.ANSWER] = now + ANSWER_SECONDS
+    for leg in call.branches():
+        if leg is not winner:
+            call.drop(leg, EndReason.ANSWERED_ELSEWHERE, EndedBy.CALLEE, now)
+
+
+def answer_ringing(call: Call, event: Answered, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None or leg.caller or leg.offer is None:
+        refuse_over(call, event, now)
+        return
+    _win(call, leg, now)
+    _connect(call, leg, event, now)
+
+
+def answer_claimed(call: Call, event: Answered, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None or leg.id != call.winner:
+        refuse_over(call, event, now)
+        return
+    _connect(call, leg, event, now)
+
+
+def answer_again(call: Call, event: Answered, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None or leg.id != call.winner:
+        refuse_over(call, event, now)
+    elif event.request is not None:
+        call.do(Reply(event.request, Done()))
+
+
+def _connect(call: Call, leg: Leg, event: Answered, now: float) -> None:
+    """Bring the winner's answer to the caller: as it is, or through the engine."""
+    if event.request is not None:
+        call.do(Reply(event.request, Done()))
+    if call.mode is Mode.DIRECT and leg.webrtc:
+        _talk(call, now)
+        call.do(ShowAnswer(call.caller, call.caller_leg().media, event.answer))
+        if leg.candidates:
+            candidates = tuple(leg.candidates)
+            call.do(ShowCandidates(call.caller, call.caller_leg().media, candidates, end=False))
+        return
+    call.mode = Mode.ANCHORED
+    call.do(AcceptMedia(leg.id, leg.media, event.answer))
+
+
+def answer_accepted(call: Call, event: MediaAccepted, now: float) -> None:
+    """The winner's codec is known: answer the caller's one offer with exactly that."""
+    if event.leg != call.winner:
+        return
+    caller = call.caller_leg()
+    call.codec = event.codec
+    call.do(OpenMedia(caller.id, caller.media, offer=caller.offer, codecs=(event.codec,)))
+
+
+def caller_opened(call: Call, event: MediaOpened, now: float) -> None:
+    if event.leg != call.caller or call.winner is None:
+        call.do(CloseMedia(event.leg, event.media))
+        return
+    caller, winner = call.caller_leg(), call.legs[call.winner]
+    caller.engine.append(event.media)
+    if caller.candidates:
+        call.do(FeedCandidates(caller.id, caller.media, tuple(caller.candidates)))
+    call.do(JoinMedia(caller.id, caller.media, winner.id, winner.media))
+    _talk(call, now)
+    call.do(ShowAnswer(caller.id, caller.media, event.sdp))
+
+
+def connect_refused(call: Call, event: MediaRefused, now: float) -> None:
+    call.end(event.reason, EndedBy.SERVER, now)
+
+
+def _talk(call: Call, now: float) -> None:
+    call.state = State.TALKING
+    call.answered_at = now
+    call.clocks.clear()
+
+
+def reject(call: Call, event: Rejected, now: float) -> None:
+    """A person's no ends the call on all devices; a device that cannot leaves the others be."""
+    leg = call.leg(event.leg)
+    if leg is None or leg.caller:
+        return
+    if event.reason is EndReason.DECLINED:
+        call.drop(leg, EndReason.DECLINED, EndedBy.CALLEE, now)
+        call.end(EndReason.DECLINED, EndedBy.CALLEE, now, branches=EndReason.DECLINED_ELSEWHERE)
+    else:
+        _branch_failed(call, leg, event.reason, EndedBy.CALLEE, now)
+
+
+def _branch_failed(call: Call, leg: Leg, reason: EndReason, by: EndedBy, now: float) -> None:
+    call.drop(leg, reason, by, now)
+    if not call.branches():
+        reasons = [leg.reason for leg in call.legs.values() if leg.reason is not None]
+        call.end(best(reasons), by, now)
+
+
+def reject_claimed(call: Call, event: Rejected, now: float) -> None:
+    if event.leg == call.winner:
+        call.end(event.reason, EndedBy.CALLEE, now)
+
+
+def hang_up_early(call: Call, event: HungUp, now: float) -> None:
+    """Before the answer the caller's hang-up is a cancel, a callee's is a no."""
+    leg = call.leg(event.leg)
+    if leg is None:
+        return
+    if leg.caller:
+        call.end(EndReason.CANCELLED, EndedBy.CALLER, now)
+    else:
+        reject(call, Rejected(leg.id, EndReason.DECLINED), now)
+
+
+def leave_early(call: Call, event: Left, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None:
+        return
+    if leg.caller:
+        call.end(EndReason.CANCELLED, EndedBy.CALLER, now)
+    elif leg.id == call.winner:
+        call.end(EndReason.UNAVAILABLE, EndedBy.CALLEE, now)
+    else:
+        _branch_failed(call, leg, EndReason.UNAVAILABLE, EndedBy.CALLEE, now)
+
+
+def time_early(call: Call, event: TimePassed, now: float) -> None:
+    due = {clock for clock, at in call.clocks.items() if at <= now}
+    if Clock.CALLER_LOST in due:
+        call.end(EndReason.CANCELLED, EndedBy.CALLER, now)
+    elif Clock.ANSWER in due:
+        call.end(EndReason.TIMEOUT, EndedBy.CALLEE, now)
+    elif Clock.RING in due:
+        someone_rang = any(leg.rang for leg in call.legs.values())
+        reason = EndReason.NO_ANSWER if someone_rang else EndReason.UNAVAILABLE
+        call.end(reason, EndedBy.SERVER, now)
+
+
+def stop(call: Call, event: Stopped, now: float) -> None:
+    call.end(event.reason, EndedBy.SERVER, now)
+
+
+def refuse_early(call: Call, event: Accepted | Answered, now: float) -> None:
+    error = WrongState("the call does not ring yet", retry_after=0.2)
+    call.refuse(event.request, error)
+
+
+def refuse_over(call: Call, event: Accepted | Answered, now: float) -> None:
+    """The loser of a race, or a guest after the end, hears how it ended for it."""
+    leg = call.legs.get(event.leg)
+    reason = leg.reason if leg is not None else None
+    if reason is None:
+        call.refuse(event.request, WrongState("this call is not for this session to answer"))
+    else:
+        error = NoSuchCall(f"the call is over here: {reason.value}", ended=reason.value)
+        call.refuse(event.request, error)

@@ -1,0 +1,307 @@
+"""The rules of media in a call: candidates, moves to new transports, digits, silence, the end."""
+
+from signaling.call_actions import (
+    AcceptMedia,
+    CloseMedia,
+    FeedCandidates,
+    JoinMedia,
+    OpenMedia,
+    Reply,
+    SendTones,
+    ShowCandidates,
+    ShowDigits,
+    ShowOffer,
+)
+from signaling.call_events import (
+    Attached,
+    Detached,
+    DigitHeard,
+    DtmfAsked,
+    HungUp,
+    Left,
+    MediaAccepted,
+    MediaConnected,
+    MediaLost,
+    MediaOpened,
+    MediaRefused,
+    MediaReported,
+    OfferMade,
+    OfferTaken,
+    Rejected,
+    TimePassed,
+    Trickled,
+)
+from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation
+from signaling.call_state import CALLER_LOST_SECONDS, Call
+from signaling.shared.errors import IncompatibleMedia, WrongState
+from signaling.shared.messages import MAX_CANDIDATES, Done, OfferAnswered
+from signaling.shared.reasons import EndedBy, EndReason
+
+NEGOTIATE_SECONDS = 10.0
+RETRY_SECONDS = 1.0
+
+
+# --- candidates ------------------------------------------------------------------------------
+
+
+def trickle_early(call: Call, event: Trickled, now: float) -> None:
+    """Before the answer: kept for those who come late; a callee's are held until it wins."""
+    leg = call.leg(event.leg)
+    if leg is None or _feed(call, leg, event) or event.media != leg.media:
+        return
+    room = MAX_CANDIDATES - len(leg.candidates)
+    taken = event.candidates[:room]
+    leg.candidates.extend(taken)
+    if not leg.caller or call.mode is not Mode.DIRECT:
+        return
+    for branch in call.branches():
+        if branch.webrtc and branch.state is not LegState.NEW:
+            call.do(ShowCandidates(branch.id, event.media, taken, event.end))
+
+
+def trickle(call: Call, event: Trickled, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None or _feed(call, leg, event) or call.mode is Mode.ANCHORED:
+        return
+    other = call.other(leg)
+    if other is not None and event.media >= leg.media:
+        call.do(ShowCandidates(other.id, event.media, event.candidates, event.end))
+
+
+def _feed(call: Call, leg: Leg, event: Trickled) -> bool:
+    if event.media not in leg.engine:
+        return False
+    if event.candidates:
+        call.do(FeedCandidates(leg.id, event.media, event.candidates))
+    return True
+
+
+# --- moves -----------------------------------------------------------------------------------
+
+
+def offer_made(call: Call, event: OfferMade, now: float) -> None:
+    """A side wants to renegotiate, or to move to a new transport by a higher `media`."""
+    leg = call.leg(event.leg)
+    other = call.other(leg) if leg is not None else None
+    if leg is None or other is None:
+        call.refuse(event.request, WrongState("this session does not talk in this call"))
+    elif call.negotiation is not None or call.mode is Mode.ANCHORING:
+        glare = WrongState("another offer is open: answer it first", retry_after=RETRY_SECONDS)
+        call.refuse(event.request, glare)
+    elif call.mode is Mode.ANCHORED:
+        _move(call, leg, event)
+    elif event.media < leg.media:
+        call.refuse(event.request, _stale(leg.media))
+    else:
+        _begin(call, Negotiation(Negotiating.RELAY, other.id, event.media, event.request), now)
+        call.do(ShowOffer(other.id, event.media, event.offer))
+
+
+def offer_refused(call: Call, event: OfferMade, now: float) -> None:
+    call.refuse(event.request, WrongState("only a call that talks takes a new offer"))
+
+
+def _move(call: Call, leg: Leg, event: OfferMade) -> None:
+    newest = max(leg.media, leg.moving_to or 0)
+    if event.media <= newest:
+        call.refuse(event.request, _stale(newest + 1))
+        return
+    codecs = (call.codec,) if call.codec is not None else ()
+    call.negotiation = Negotiation(Negotiating.MOVE, leg.id, event.media, event.request)
+    call.do(OpenMedia(leg.id, event.media, offer=event.offer, codecs=codecs))
+
+
+def _stale(least: int) -> WrongState:
+    return WrongState(f"offer with a new PeerConnection and media {least} or higher")
+
+
+def _begin(call: Call, negotiation: Negotiation, now: float) -> None:
+    call.negotiation = negotiation
+    call.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
+
+
+def _settle(call: Call) -> None:
+    call.negotiation = None
+    call.clocks.pop(Clock.NEGOTIATE, None)
+
+
+def anchor(call: Call, now: float) -> None:
+    """Move a direct call to the server: the next media is offered to one side, then the other.
+
+    In turn, because the first answer decides the codec that the second offer names.
+    """
+    first, second = call.parties()
+    call.mode = Mode.ANCHORING
+    media = max(first.media, second.media) + 1
+    _begin(call, Negotiation(Negotiating.ANCHOR, first.id, media), now)
+    call.do(OpenMedia(first.id, media))
+
+
+def negotiation_opened(call: Call, event: MediaOpened, now: float) -> None:
+    open_one, leg = call.negotiation, call.leg(event.leg)
+    if leg is None or open_one is None or (open_one.leg, open_one.media) != (leg.id, event.media):
+        call.do(CloseMedia(event.leg, event.media))
+        return
+    leg.engine.append(event.media)
+    if open_one.kind is Negotiating.ANCHOR:
+        call.do(ShowOffer(leg.id, event.media, event.sdp))
+        return
+    _settle(call)
+    if leg.moving_to is not None:
+        _forget(call, leg, leg.moving_to)
+    leg.moving_to = event.media
+    if open_one.request is not None:
+        call.do(Reply(open_one.request, OfferAnswered(event.sdp)))
+
+
+def offer_taken(call: Call, event: OfferTaken, now: float) -> None:
+    open_one, leg = call.negotiation, call.leg(event.leg)
+    if leg is None or open_one is None or (open_one.leg, open_one.media) != (leg.id, event.media):
+        call.refuse(event.request, WrongState("no offer with this media is open for this session"))
+        return
+    call.do(Reply(event.request, Done()))
+    if open_one.kind is Negotiating.ANCHOR:
+        call.do(AcceptMedia(leg.id, event.media, event.answer))
+        return
+    _settle(call)
+    for party in call.parties():
+        party.media = event.media
+    if open_one.request is not None:
+        call.do(Reply(open_one.request, OfferAnswered(event.answer)))
+
+
+def offer_not_open(call: Call, event: OfferTaken, now: float) -> None:
+    call.refuse(event.request, WrongState("no offer is open in this call"))
+
+
+def negotiation_accepted(call: Call, event: MediaAccepted, now: float) -> None:
+    open_one, leg = call.negotiation, call.leg(event.leg)
+    if leg is None or open_one is None or open_one.kind is not Negotiating.ANCHOR:
+        return
+    leg.media, leg.connected, call.codec = event.media, False, event.codec
+    other = call.other(leg)
+    if other is None:
+        return
+    if other.media != event.media:
+        _begin(call, Negotiation(Negotiating.ANCHOR, other.id, event.media), now)
+        call.do(OpenMedia(other.id, event.media, codecs=(event.codec,)))
+        return
+    _settle(call)
+    call.mode = Mode.ANCHORED
+    call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
+
+
+def negotiation_refused(call: Call, event: MediaRefused, now: float) -> None:
+    open_one = call.negotiation
+    if open_one is None or (open_one.leg, open_one.media) != (event.leg, event.media):
+        return
+    if open_one.kind is Negotiating.ANCHOR:
+        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        return
+    _settle(call)
+    call.refuse(open_one.request, IncompatibleMedia(event.detail))
+
+
+def time_talking(call: Call, event: TimePassed, now: float) -> None:
+    """An offer that nobody answered: the call goes on, unless it was to save the call."""
+    if call.clocks.get(Clock.NEGOTIATE, now + 1) > now or call.negotiation is None:
+        return
+    open_one = call.negotiation
+    if open_one.kind is Negotiating.ANCHOR:
+        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        return
+    _settle(call)
+    late = WrongState("the other side did not answer the offer", retry_after=RETRY_SECONDS)
+    call.refuse(open_one.request, late)
+
+
+# --- what the media does ---------------------------------------------------------------------
+
+
+def connected(call: Call, event: MediaConnected, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None:
+        return
+    other = call.other(leg)
+    if event.media == leg.moving_to and other is not None:
+        leg.media, leg.moving_to = event.media, None
+        call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
+        call.close_media(leg, keep=leg.media)
+    if event.media == leg.media:
+        leg.connected = True
+
+
+def lost(call: Call, event: MediaLost, now: float) -> None:
+    """A broken transport that once worked may be followed by a move; silence tells if not."""
+    leg = call.leg(event.leg)
+    if leg is None:
+        return
+    if event.media == leg.moving_to:
+        _forget(call, leg, event.media)
+        leg.moving_to = None
+    elif event.media == leg.media and (event.silent or not leg.connected):
+        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+
+
+def _forget(call: Call, leg: Leg, media: int) -> None:
+    leg.engine.remove(media)
+    call.do(CloseMedia(leg.id, media))
+
+
+def reported(call: Call, event: MediaReported, now: float) -> None:
+    """Only the clients see direct media; when it fails for one, the server carries it."""
+    leg = call.leg(event.leg)
+    if leg is None or event.media != leg.media or call.mode is not Mode.DIRECT:
+        return
+    leg.connected = event.connected
+    if not event.connected and call.negotiation is None and call.other(leg) is not None:
+        anchor(call, now)
+
+
+def dtmf(call: Call, event: DtmfAsked, now: float) -> None:
+    leg = call.leg(event.leg)
+    other = call.other(leg) if leg is not None else None
+    if leg is None or other is None or event.n <= leg.dtmf_seen:
+        return
+    leg.dtmf_seen = event.n
+    if other.webrtc:
+        call.do(ShowDigits(other.id, event.digits))
+    else:
+        call.do(SendTones(other.id, other.media, event.digits, event.duration_ms))
+
+
+def digit_heard(call: Call, event: DigitHeard, now: float) -> None:
+    leg = call.leg(event.leg)
+    other = call.other(leg) if leg is not None else None
+    if leg is not None and other is not None and other.webrtc and event.media == leg.media:
+        call.do(ShowDigits(other.id, event.digit))
+
+
+# --- the end ---------------------------------------------------------------------------------
+
+
+def hang_up(call: Call, event: HungUp, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is not None:
+        call.end(EndReason.HANGUP, leg.side, now)
+
+
+def hang_up_again(call: Call, event: Rejected, now: float) -> None:
+    """A reject that crosses the answer of the same device is its hang-up."""
+    hang_up(call, HungUp(event.leg), now)
+
+
+def leave(call: Call, event: Left, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is not None:
+        call.end(EndReason.UNAVAILABLE, leg.side, now)
+
+
+def caller_detached(call: Call, event: Detached, now: float) -> None:
+    if event.leg == call.caller:
+        call.clocks[Clock.CALLER_LOST] = now + CALLER_LOST_SECONDS
+
+
+def caller_attached(call: Call, event: Attached, now: float) -> None:
+    if event.leg == call.caller:
+        call.clocks.pop(Clock.CALLER_LOST, None)

@@ -1,0 +1,330 @@
+"""The `wsphone` command: its subcommands, what each does and what it prints."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+from sqlalchemy.exc import DBAPIError
+
+from signaling import linphone, passwords
+from signaling.demo import check_demo
+from signaling.export import export_account
+from signaling.records import Records, open_records
+from signaling.shared.config import Config, load
+from signaling.shared.errors import BadMessage, OperatorError, WSPhoneError
+from signaling.shared.model import Account, CallRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where a command reads and prints."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+
+    def say(self, text: str) -> None:
+        self.stdout.write(text if text.endswith("\n") else f"{text}\n")
+
+    def say_json(self, value: object) -> None:
+        # Paths and networks are printed as in the configuration.
+        encoded = msgspec.json.encode(value, enc_hook=str)
+        self.say(msgspec.json.format(encoded, indent=2).decode())
+
+    def read_secret(self) -> str:
+        """The first line of standard input; raises BadMessage."""
+        try:
+            return self.stdin.readline().rstrip("\r\n")
+        except UnicodeDecodeError as error:
+            raise BadMessage("standard input is not text in UTF-8") from error
+
+
+_Arguments = argparse.Namespace
+_Command = Callable[[_Arguments, Console], int]
+_OnRecords = Callable[[_Arguments, Config, Records, Console], Awaitable[None]]
+
+
+def main(argv: Sequence[str] | None = None, *, console: Console | None = None) -> int:
+    """Run one command; returns the exit status: 1 for a request refused, 2 for a wrong set-up."""
+    console = console or Console(sys.stdin, sys.stdout, sys.stderr)
+    arguments = _parser().parse_args(argv)
+    command: _Command = arguments.command
+    try:
+        return command(arguments, console)
+    except OperatorError as error:
+        return _fail(console, str(error), 2)
+    except DBAPIError as error:
+        return _fail(console, f"the database cannot be used: {error.orig}", 2)
+    except WSPhoneError as error:
+        return _fail(console, str(error), 1)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(console: Console, text: str, status: int) -> int:
+    console.stderr.write(f"wsphone: {' '.join(text.split())}\n")
+    return status
+
+
+def _config_of(arguments: _Arguments) -> Config:
+    return load(getattr(arguments, "config", None))
+
+
+def _run(arguments: _Arguments, _console: Console) -> int:
+    config = _config_of(arguments)
+    if arguments.demo:
+        check_demo(config)
+    # Only the server needs the media engine, which takes most of the start.
+    from signaling import serve
+
+    return serve.run(config, demo=arguments.demo)
+
+
+def _check_config(arguments: _Arguments, console: Console) -> int:
+    config = _config_of(arguments)
+    shown = asdict(config) | {"secret_key": "given" if config.secret_key else "in data_dir"}
+    if arguments.json:
+        console.say_json(shown)
+        return 0
+    pairs = []
+    for name, value in shown.items():
+        inner = value.items() if isinstance(value, dict) else [("", value)]
+        pairs += [(f"{name}.{key}".rstrip("."), _plain(each)) for key, each in inner]
+    console.say("The configuration is fine:")
+    console.say(linphone.block(pairs))
+    return 0
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(str(each) for each in value) or "none"
+    return "none" if value is None else str(value)
+
+
+def _version(arguments: _Arguments, console: Console) -> int:
+    number = version("wsphone")
+    if arguments.json:
+        console.say_json({"version": number})
+    else:
+        console.say(f"wsphone {number}")
+    return 0
+
+
+def _with_records(command: _OnRecords) -> _Command:
+    """A command that works on the database."""
+
+    def run(arguments: _Arguments, console: Console) -> int:
+        config = _config_of(arguments)
+
+        async def work() -> None:
+            async with open_records(config) as records:
+                await command(arguments, config, records, console)
+
+        asyncio.run(work())
+        return 0
+
+    return run
+
+
+async def _user_add(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    password = console.read_secret() if a.password_stdin else passwords.generate()
+    account = await records.accounts.add(
+        a.name, password, display_name=a.display_name, is_admin=a.admin
+    )
+    _say_account(a, console, account, None if a.password_stdin else password, "added")
+
+
+async def _user_passwd(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    account = await records.accounts.find_named(a.name)
+    password = console.read_secret() if a.password_stdin else passwords.generate()
+    await records.accounts.set_password(account.id, password)
+    generated = None if a.password_stdin else password
+    _say_account(a, console, account, generated, "has a new password")
+
+
+def _say_account(
+    a: _Arguments, console: Console, account: Account, generated: str | None, done: str
+) -> None:
+    shown = {} if generated is None else {"password": generated}
+    if a.json:
+        console.say_json({"account": asdict(account)} | shown)
+        return
+    console.say(f"{account.address} {done}")
+    if generated is not None:
+        console.say(f"password: {generated}")
+
+
+async def _user_list(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    everybody = await records.accounts.all()
+    if a.json:
+        console.say_json([asdict(account) for account in everybody])
+        return
+    for account in everybody:
+        role = "  admin" if account.is_admin else ""
+        console.say(f"{account.address}  {account.display_name}{role}")
+
+
+async def _user_remove(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    account = await records.accounts.find_named(a.name)
+    await records.accounts.remove(account.id)
+    console.say(f"{account.address} removed, with all that was kept about it")
+
+
+async def _user_export(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    account = await records.accounts.find_named(a.name)
+    console.say_json(await export_account(records, account))
+
+
+async def _phone_add(a: _Arguments, config: Config, records: Records, console: Console) -> None:
+    account = await records.accounts.find_named(a.account)
+    given = console.read_secret() if a.secret_stdin else None
+    phone, secret = await records.phones.add(account, a.name, secret=given)
+    if a.json:
+        credential = {
+            "username": account.name,
+            "secret": secret,
+            "domain": config.domain,
+            "proxy": linphone.proxy_of(config),
+        }
+        console.say_json(asdict(phone) | credential)
+        return
+    console.say(f"phone {phone.id} of {account.address} added. Type into it:")
+    console.say(linphone.block(linphone.entries(config, account.name, secret)))
+
+
+async def _phone_list(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    account = await records.accounts.find_named(a.account)
+    phones = await records.phones.all(account.id)
+    if a.json:
+        console.say_json([asdict(phone) for phone in phones])
+        return
+    for phone in phones:
+        console.say(f"{phone.id}  {_when(phone.created_at)}  {phone.name}")
+
+
+async def _phone_remove(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    account = await records.accounts.find_named(a.account)
+    await records.phones.remove(account, a.phone)
+    console.say(f"phone {a.phone} of {account.address} removed")
+
+
+async def _calls(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+    account = None if a.account is None else await records.accounts.find_named(a.account)
+    found = await records.history.recent(None if account is None else account.id)
+    if a.json:
+        console.say_json([asdict(call) for call in found])
+        return
+    for call in found:
+        console.say(_call_line(call))
+
+
+def _call_line(call: CallRecord) -> str:
+    caller, callee = (side or "(removed)" for side in (call.caller_address, call.callee_address))
+    return (
+        f"{_when(call.started_at)}  {caller} to {callee}"
+        f"  {call.seconds:.0f} s  {call.reason} by {call.by}  {call.id}"
+    )
+
+
+def _when(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Argument:
+    name: str
+    options: dict[str, Any]
+
+
+def _flag(name: str, help_: str) -> _Argument:
+    return _Argument(name, {"action": "store_true", "help": help_})
+
+
+_JSON = _flag("--json", "print JSON, for programs")
+_NAME = _Argument("name", {"metavar": "NAME"})
+_ACCOUNT = _Argument("account", {"metavar": "ACCOUNT"})
+_PASSWORD = _flag("--password-stdin", "read the password instead of generating one")
+_GROUPS = {"user": "the people who can log in", "phone": "the SIP phones of an account"}
+_COMMANDS: list[tuple[str, str, _Command, list[_Argument]]] = [
+    ("run", "start the server", _run, [_flag("--demo", "add alice and bob at the first start")]),
+    ("check-config", "read the configuration and show it", _check_config, [_JSON]),
+    ("version", "show the version", _version, [_JSON]),
+    (
+        "user add",
+        "add somebody",
+        _with_records(_user_add),
+        [
+            _NAME,
+            _Argument("--display-name", {"default": "", "metavar": "TEXT"}),
+            _flag("--admin", "who may look after others"),
+            _PASSWORD,
+            _JSON,
+        ],
+    ),
+    ("user list", "show everybody", _with_records(_user_list), [_JSON]),
+    (
+        "user passwd",
+        "set a new password and end all logins",
+        _with_records(_user_passwd),
+        [_NAME, _PASSWORD, _JSON],
+    ),
+    ("user remove", "remove somebody and all their data", _with_records(_user_remove), [_NAME]),
+    ("user export", "print all data of somebody as JSON", _with_records(_user_export), [_NAME]),
+    (
+        "phone add",
+        "add a phone and show what to type into it",
+        _with_records(_phone_add),
+        [
+            _ACCOUNT,
+            _Argument("--name", {"default": "", "metavar": "TEXT"}),
+            _flag("--secret-stdin", "read the secret instead of generating one"),
+            _JSON,
+        ],
+    ),
+    ("phone list", "show the phones", _with_records(_phone_list), [_ACCOUNT, _JSON]),
+    (
+        "phone remove",
+        "make a phone's secret worthless",
+        _with_records(_phone_remove),
+        [_ACCOUNT, _Argument("phone", {"metavar": "PHONE", "help": "its id, see phone list"})],
+    ),
+    (
+        "calls",
+        "show the last calls",
+        _with_records(_calls),
+        [_Argument("account", {"metavar": "ACCOUNT", "nargs": "?"}), _JSON],
+    ),
+]
+
+
+def _parser() -> argparse.ArgumentParser:
+    # Suppressed, so that a subcommand without --config leaves alone what came before it.
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--config",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="read FILE instead of wsphone.toml",
+    )
+    parser = argparse.ArgumentParser(
+        prog="wsphone", description="A phone system of your own.", parents=[common]
+    )
+    groups = {"": parser.add_subparsers(metavar="COMMAND", required=True)}
+    for group, help_ in _GROUPS.items():
+        inner = groups[""].add_parser(group, help=help_, description=help_, parents=[common])
+        groups[group] = inner.add_subparsers(metavar="COMMAND", required=True)
+    for words, help_, run, its_arguments in _COMMANDS:
+        group, _, name = words.rpartition(" ")
+        command = groups[group].add_parser(name, help=help_, description=help_, parents=[common])
+        command.set_defaults(command=run)
+        for argument in its_arguments:
+            command.add_argument(argument.name, **argument.options)
+    return parser

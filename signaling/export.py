@@ -1,0 +1,26 @@
+"""An account's own data, all of it, as plain JSON values."""
+
+from dataclasses import asdict
+from typing import Any
+
+from signaling.records import Records
+from signaling.shared.model import Account, CallRecord
+
+
+async def export_account(records: Records, account: Account) -> dict[str, Any]:
+    """What we hold about one account; of its calls only its own legs, and no secrets."""
+    calls = await records.history.recent(account.id, limit=None)
+    contacts = await records.contacts.of(account.id)
+    return {
+        "account": asdict(account),
+        "phones": [asdict(phone) for phone in await records.phones.all(account.id)],
+        "devices": [asdict(device) for device in await records.devices.all(account.id)],
+        "logins": [asdict(login) for login in await records.logins.all(account.id)],
+        "contacts": [asdict(contact) for contact in contacts],
+        "calls": [_call(call, account) for call in calls],
+    }
+
+
+def _call(call: CallRecord, account: Account) -> dict[str, Any]:
+    own = [asdict(leg) for leg in call.legs if leg.account == account.id]
+    return asdict(call) | {"legs": own}

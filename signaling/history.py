@@ -1,0 +1,136 @@
+"""The history: every call that ended, with its legs."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, insert, select, true
+
+from signaling.shared.model import CallRecord, LegRecord
+from signaling.shared.reasons import EndedBy, EndReason
+from signaling.store import Store
+from signaling.tables import accounts, calls, legs
+
+
+class History:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def write(self, record: CallRecord) -> None:
+        """Keep a call that ended; a call kept before stays as it is.
+
+        Accounts removed while the call went on leave no trace in it.
+        """
+        parties = {record.caller, record.callee, *(leg.account for leg in record.legs)} - {None}
+        async with self._store.begin() as connection:
+            if await connection.scalar(select(calls.c.id).where(calls.c.id == record.id)):
+                return
+            query = select(accounts.c.id).where(accounts.c.id.in_(parties))
+            present = set(await connection.scalars(query))
+            if not present:
+                return
+            await connection.execute(insert(calls).values(_call_row(record, present)))
+            rows = [
+                _leg_row(record.id, leg)
+                for leg in record.legs
+                if leg.account is None or leg.account in present
+            ]
+            if rows:
+                await connection.execute(insert(legs), rows)
+
+    async def get(self, call: str) -> CallRecord | None:
+        """The call with this id; whether the asker took part is the caller's to check."""
+        found = await self._find(calls.c.id == call, limit=1)
+        return found[0] if found else None
+
+    async def recent(
+        self, account: str | None = None, *, limit: int | None = 50
+    ) -> list[CallRecord]:
+        """The last calls of one account, or of everybody, newest first; all when limit is None."""
+        took_part: ColumnElement[bool] = true()
+        if account is not None:
+            took_part = (calls.c.caller == account) | (calls.c.callee == account)
+        return await self._find(took_part, limit=limit)
+
+    async def _find(self, condition: ColumnElement[bool], *, limit: int | None) -> list[CallRecord]:
+        newest_first = (calls.c.started_at.desc(), calls.c.id)
+        query = select(calls).where(condition).order_by(*newest_first).limit(limit)
+        ids = select(calls.c.id).where(condition).order_by(*newest_first).limit(limit)
+        leg_query = select(legs).where(legs.c.call.in_(ids)).order_by(legs.c.id)
+        async with self._store.read() as connection:
+            call_rows = (await connection.execute(query)).all()
+            leg_rows = (await connection.execute(leg_query)).all()
+        by_call: dict[str, list[LegRecord]] = {row.id: [] for row in call_rows}
+        for row in leg_rows:
+            by_call[row.call].append(_leg_of(row))
+        return [_call_of(row, tuple(by_call[row.id])) for row in call_rows]
+
+
+def _call_row(record: CallRecord, present: set[str]) -> dict[str, object]:
+    def side(account: str | None, address: str) -> tuple[str | None, str]:
+        is_gone = account is not None and account not in present
+        return (None, "") if is_gone else (account, address)
+
+    caller, caller_address = side(record.caller, record.caller_address)
+    callee, callee_address = side(record.callee, record.callee_address)
+    return {
+        "id": record.id,
+        "caller": caller,
+        "callee": callee,
+        "caller_address": caller_address,
+        "callee_address": callee_address,
+        "mode": record.mode,
+        "state": record.state,
+        "reason": record.reason.value,
+        "code": record.code,
+        "by": record.by.value,
+        "started_at": record.started_at,
+        "answered_at": record.answered_at,
+        "ended_at": record.ended_at,
+        "seconds": record.seconds,
+    }
+
+
+def _leg_row(call: str, leg: LegRecord) -> dict[str, object]:
+    return {
+        "call": call,
+        "id": leg.id,
+        "kind": leg.kind,
+        "endpoint": leg.endpoint,
+        "account": leg.account,
+        "state": leg.state,
+        "reason": None if leg.reason is None else leg.reason.value,
+        "codec": leg.codec,
+        "figures": dict(leg.figures),
+    }
+
+
+def _call_of(row: Row[*tuple[Any, ...]], its_legs: tuple[LegRecord, ...]) -> CallRecord:
+    return CallRecord(
+        id=row.id,
+        caller=row.caller,
+        callee=row.callee,
+        caller_address=row.caller_address,
+        callee_address=row.callee_address,
+        mode=row.mode,
+        state=row.state,
+        reason=EndReason(row.reason),
+        code=row.code,
+        by=EndedBy(row.by),
+        started_at=row.started_at,
+        answered_at=row.answered_at,
+        ended_at=row.ended_at,
+        seconds=row.seconds,
+        legs=its_legs,
+    )
+
+
+def _leg_of(row: Row[*tuple[Any, ...]]) -> LegRecord:
+    return LegRecord(
+        id=row.id,
+        kind=row.kind,
+        endpoint=row.endpoint,
+        account=row.account,
+        state=row.state,
+        reason=None if row.reason is None else EndReason(row.reason),
+        codec=row.codec,
+        figures=row.figures,
+    )

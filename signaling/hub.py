@@ -1,0 +1,402 @@
+"""The hub: WebSockets of clients; authenticated, kept alive, resumed, and let go."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+from aiohttp import web
+
+from signaling.connection import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    METHOD_NOT_FOUND,
+    Outbox,
+    Rejected,
+    error_frame,
+    read_envelope,
+    receive,
+    result_frame,
+)
+from signaling.sessions import Session, Sessions
+from signaling.shared.errors import Forbidden, NotAuthenticated, TryAgain, WSPhoneError
+from signaling.shared.messages import (
+    CLOSE_BAD_MESSAGE,
+    CLOSE_FELL_BEHIND,
+    CLOSE_FORBIDDEN,
+    CLOSE_LOG_IN,
+    CLOSE_RESTART,
+    CLOSE_RESUMED_ELSEWHERE,
+    CLOSE_TOO_SLOW,
+    MAX_CANDIDATES,
+    MAX_MESSAGE,
+    SUBPROTOCOL,
+    AccountInfo,
+    CallInfo,
+    Envelope,
+    Result,
+    ServerInfo,
+    SessionOpen,
+    SessionOpened,
+)
+from signaling.shared.model import Account, Device
+
+log = logging.getLogger(__name__)
+
+OPEN_SECONDS = 10.0
+PING_SECONDS = 25
+DEAD_SECONDS = 2 * PING_SECONDS + 10
+STOP_SECONDS = 4.0
+MAX_SOCKETS = 20_000
+MAX_UNOPENED = 1_000
+"""Sockets that have not said who they are; beyond that new ones are turned away."""
+MAX_WAITING = 64
+"""Requests of one socket that may wait for their answer."""
+MESSAGES_PER_SECOND = 50.0
+MESSAGE_BURST = 200.0
+
+
+class Principal(Protocol):
+    """What a token proves. `device` is set when the login is bound to one."""
+
+    @property
+    def account(self) -> Account: ...
+    @property
+    def login(self) -> str: ...
+    @property
+    def device(self) -> str | None: ...
+
+
+class Calls(Protocol):
+    """What the hub tells about sessions, and asks on their behalf."""
+
+    def opened(self, session: Session) -> None:
+        """A new session: calls that ring its account are to be told to it now."""
+
+    def resumed(self, session: Session) -> None: ...
+
+    def detached(self, session: Session) -> None:
+        """Its socket broke; it may resume."""
+
+    def left(self, session: Session) -> None:
+        """It is gone for good."""
+
+    def current(self, session: Session) -> list[CallInfo]:
+        """The calls that its device takes part in."""
+
+    def request(
+        self, session: Session, method: str, params: msgspec.Raw
+    ) -> Result | Awaitable[Result]:
+        """Do what a client asks.
+
+        Raises LookupError for an unknown method, msgspec.ValidationError for its params, and
+        WSPhoneError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class HubSettings:
+    version: str
+    resume_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who may come in: both functions are asked once a session opens."""
+
+    authenticate: Callable[[str], Awaitable[Principal]]
+    """Raises NotAuthenticated."""
+    remember: Callable[[Device], Awaitable[None]]
+
+
+@dataclass(slots=True, eq=False)
+class _Socket:
+    """One open WebSocket; `session` is None until it is authenticated."""
+
+    response: web.WebSocketResponse
+    outbox: Outbox
+    heard_at: float
+    allowance: float = MESSAGE_BURST
+    session: Session | None = None
+    waiting: set[asyncio.Future[Result]] = field(default_factory=set)
+
+    def may_speak(self, now: float) -> bool:
+        """Count one message against the socket's rate."""
+        refill = (now - self.heard_at) * MESSAGES_PER_SECOND
+        self.allowance = min(MESSAGE_BURST, self.allowance + refill) - 1.0
+        self.heard_at = now
+        return self.allowance >= 0.0
+
+
+class Hub:
+    """Every WebSocket of this process. `keep_time` must run: it is the one timer of all."""
+
+    def __init__(
+        self, settings: HubSettings, identity: Identity, sessions: Sessions, calls: Calls
+    ) -> None:
+        self._settings = settings
+        self._identity = identity
+        self._sessions = sessions
+        self._calls = calls
+        self._sockets: list[set[_Socket]] = [set() for _ in range(PING_SECONDS)]
+        self._count = 0
+        self._unopened = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._stopping = False
+
+    def count(self) -> int:
+        """Open sockets."""
+        return self._count
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """The handler of `GET /ws`."""
+        if self._stopping or self._count >= MAX_SOCKETS or self._unopened >= MAX_UNOPENED:
+            raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
+        response = web.WebSocketResponse(
+            protocols=(SUBPROTOCOL,),
+            autoping=False,
+            compress=False,
+            max_msg_size=MAX_MESSAGE,
+            timeout=2.0,
+        )
+        offered = request.headers.get("Sec-WebSocket-Protocol", "")
+        if SUBPROTOCOL not in (name.strip() for name in offered.split(",")):
+            raise web.HTTPBadRequest(text=f"ask for the WebSocket subprotocol {SUBPROTOCOL}\n")
+        await response.prepare(request)
+        socket = _Socket(response, Outbox(request, response), _now())
+        slot = self._sockets[self._count % PING_SECONDS]
+        slot.add(socket)
+        self._count += 1
+        self._idle.clear()
+        writer = asyncio.create_task(socket.outbox.write(), name="websocket writer")
+        try:
+            await self._serve(socket)
+        finally:
+            slot.discard(socket)
+            self._detach(socket)
+            await self._finish(socket, writer)
+            self._count -= 1
+            if not self._count:
+                self._idle.set()
+        return response
+
+    async def keep_time(self) -> None:
+        """Ping sockets in turn, drop the dead ones, let sessions go whose time is up."""
+        second = 0
+        while True:
+            await asyncio.sleep(1.0)
+            second = (second + 1) % PING_SECONDS
+            now = _now()
+            for socket in self._sockets[second]:
+                if now - socket.heard_at > DEAD_SECONDS:
+                    socket.outbox.abort()
+                else:
+                    socket.outbox.ping()
+            for session in self._sessions.expired(now):
+                self._calls.left(session)
+
+    async def stop(self) -> None:
+        """Turn new sockets away, tell the open ones to come back, and wait for them."""
+        self._stopping = True
+        for slot in self._sockets:
+            for socket in slot:
+                socket.outbox.close(CLOSE_RESTART, "the server restarts")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                await self._idle.wait()
+
+    def revoke(self, account: str, *, login: str | None, code: int) -> None:
+        """End the account's sessions, or those of one login."""
+        for session in self._sessions.of_account(account):
+            if login is None or session.login == login:
+                self._sessions.remove(session)
+                if session.outbox is not None:
+                    session.outbox.close(code, "log in again")
+                self._calls.left(session)
+
+    # --- one socket
+
+    async def _serve(self, socket: _Socket) -> None:
+        try:
+            if not await self._open(socket):
+                return
+            while (text := await receive(socket.response)) is not None:
+                if not socket.may_speak(_now()):
+                    socket.outbox.close(CLOSE_FELL_BEHIND, "too many messages")
+                    return
+                if text:
+                    self._handle(socket, read_envelope(text))
+        except Rejected as error:
+            socket.outbox.add(error_frame(None, error))
+            socket.outbox.close(CLOSE_BAD_MESSAGE, str(error))
+
+    async def _open(self, socket: _Socket) -> bool:
+        """Wait for `session.open`; False when the socket was told to go."""
+        self._unopened += 1
+        try:
+            async with asyncio.timeout(OPEN_SECONDS):
+                text: str | None = ""
+                while text == "":
+                    text = await receive(socket.response)
+                return text is not None and await self._authenticate(socket, text)
+        except TimeoutError:
+            socket.outbox.close(CLOSE_TOO_SLOW, "no session.open in time")
+            return False
+        finally:
+            self._unopened -= 1
+
+    async def _authenticate(self, socket: _Socket, text: str) -> bool:
+        envelope = read_envelope(text)
+        try:
+            if envelope.method != "session.open":
+                raise NotAuthenticated("the first message is session.open")
+            asked = msgspec.json.decode(envelope.params, type=SessionOpen)
+            principal = await self._identity.authenticate(asked.token)
+            if principal.device is not None and principal.device != asked.device.id:
+                raise Forbidden("this login belongs to another device")
+            device = _device(principal.account, asked)
+            await self._identity.remember(device)
+            self._attach(socket, envelope, asked, principal, device)
+        except msgspec.ValidationError as error:
+            raise Rejected(INVALID_PARAMS, str(error)) from error
+        except (NotAuthenticated, Forbidden, TryAgain) as error:
+            socket.outbox.add(error_frame(envelope.id, error))
+            socket.outbox.close(_close_code(error), str(error))
+            return False
+        return True
+
+    def _attach(
+        self,
+        socket: _Socket,
+        envelope: Envelope,
+        asked: SessionOpen,
+        principal: Principal,
+        device: Device,
+    ) -> None:
+        """Nothing waits in here: the reply, what was missed and what comes stay in order."""
+        account = principal.account
+        resumed = asked.resume and self._sessions.resume(account, device, asked.resume)
+        if resumed:
+            session, missed = resumed
+            session.account, session.device, session.login = account, device, principal.login
+        else:
+            session, missed = Session(account, device, principal.login), []
+            evicted = self._sessions.add(session)
+            if evicted is not None:
+                self._calls.left(evicted)
+        session.foreground = asked.device.app_state == "foreground"
+        socket.session = session
+        before = self._sessions.attach(session, socket.outbox)
+        if before is not None:
+            before.close(CLOSE_RESUMED_ELSEWHERE, "this session was resumed elsewhere")
+        opened = self._opened(session, resumed=bool(resumed), missed=len(missed))
+        socket.outbox.add(result_frame(envelope.id, opened))
+        for frame in missed:
+            socket.outbox.add(frame)
+        if resumed:
+            self._calls.resumed(session)
+        else:
+            self._calls.opened(session)
+
+    def _opened(self, session: Session, *, resumed: bool, missed: int) -> SessionOpened:
+        account, settings = session.account, self._settings
+        limits = {"message_bytes": MAX_MESSAGE, "candidates": MAX_CANDIDATES}
+        return SessionOpened(
+            session=session.id,
+            epoch=session.events.epoch,
+            seq=session.events.seq - missed,
+            resumed=resumed,
+            server=ServerInfo(settings.version, [], limits),
+            server_time=round(time.time(), 3),
+            account=AccountInfo(account.id, account.name, account.address, account.display_name),
+            ping_seconds=PING_SECONDS,
+            resume_seconds=settings.resume_seconds,
+            ice_servers=[],
+            calls=self._calls.current(session),
+        )
+
+    def _handle(self, socket: _Socket, envelope: Envelope) -> None:
+        session = socket.session
+        if session is None:
+            return
+        try:
+            if len(socket.waiting) >= MAX_WAITING:
+                raise TryAgain("too many requests wait for their answer", retry_after=1)
+            result = self._calls.request(session, envelope.method, envelope.params)
+        except LookupError:
+            unknown = Rejected(METHOD_NOT_FOUND, f"there is no method {envelope.method}")
+            self._respond(socket, envelope, unknown)
+        except msgspec.ValidationError as error:
+            self._respond(socket, envelope, Rejected(INVALID_PARAMS, str(error)))
+        except WSPhoneError as error:
+            self._respond(socket, envelope, error)
+        else:
+            if isinstance(result, msgspec.Struct):
+                self._respond(socket, envelope, result)
+            else:
+                self._respond_later(socket, envelope, asyncio.ensure_future(result))
+
+    def _respond_later(
+        self, socket: _Socket, envelope: Envelope, future: asyncio.Future[Result]
+    ) -> None:
+        def done(future: asyncio.Future[Result]) -> None:
+            socket.waiting.discard(future)
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is None:
+                self._respond(socket, envelope, future.result())
+            elif isinstance(error, WSPhoneError):
+                self._respond(socket, envelope, error)
+            else:
+                log.error("%s broke", envelope.method, exc_info=error)
+                self._respond(socket, envelope, Rejected(INTERNAL_ERROR, "an error of ours"))
+
+        socket.waiting.add(future)
+        future.add_done_callback(done)
+
+    def _respond(
+        self, socket: _Socket, envelope: Envelope, answer: Result | WSPhoneError | Rejected
+    ) -> None:
+        if envelope.id is None:
+            return
+        if isinstance(answer, Exception):
+            socket.outbox.add(error_frame(envelope.id, answer))
+        else:
+            socket.outbox.add(result_frame(envelope.id, answer))
+
+    def _detach(self, socket: _Socket) -> None:
+        session = socket.session
+        if session is not None and self._sessions.detach(session, socket.outbox, _now()):
+            self._calls.detached(session)
+
+    async def _finish(self, socket: _Socket, writer: asyncio.Task[None]) -> None:
+        """Let the writer say what it has to, but not for long."""
+        for future in socket.waiting:
+            future.cancel()
+        socket.outbox.close(1000, "")
+        done, _ = await asyncio.wait({writer}, timeout=3.0)
+        if not done:
+            socket.outbox.abort()
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+
+def _device(account: Account, asked: SessionOpen) -> Device:
+    told = asked.device
+    return Device(account.id, told.id, told.platform, told.model, told.os_version, told.app_version)
+
+
+def _close_code(error: WSPhoneError) -> int:
+    if isinstance(error, NotAuthenticated):
+        return CLOSE_LOG_IN
+    return CLOSE_FORBIDDEN if isinstance(error, Forbidden) else CLOSE_FELL_BEHIND
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,182 @@
+"""One call's mailbox: events in, one at a time; the core's actions out, in order."""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from signaling import call as core
+from signaling.call_actions import (
+    Action,
+    FindEndpoints,
+    Finish,
+    LegAction,
+    MediaAction,
+    Refuse,
+    Reply,
+    Ring,
+)
+from signaling.call_events import Event, Found, Stopped, TimePassed, Unroutable
+from signaling.call_model import EndpointKind, State
+from signaling.call_setup import start
+from signaling.call_state import Call
+from signaling.media_link import MediaLink
+from signaling.shared.errors import NoSuchCall
+from signaling.shared.messages import Party, Result
+from signaling.shared.reasons import EndReason
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 512
+"""Events a call may have waiting; a call beyond that is broken and ends with `error`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Who calls whom, as the callee is shown it.
+
+    `to` is the address that was dialled; `expires_at` is when ringing ends, in Unix seconds.
+    """
+
+    call: str
+    caller: Party
+    to: str
+    expires_at: float
+
+
+class LegPort(Protocol):
+    """What tells legs of one kind what their call does: a session by JSON, a phone by SIP."""
+
+    def perform(self, invitation: Invitation, action: LegAction) -> None:
+        """Tell one leg; never waits, and a leg that is gone is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What every mailbox works with."""
+
+    ports: Mapping[EndpointKind, LegPort]
+    find: Callable[["Mailbox"], Awaitable[Found | Unroutable]]
+    joined: Callable[[str, str], None]
+    """Called with call and endpoint when an endpoint first takes part."""
+    finished: Callable[["Mailbox", Finish], Awaitable[None]]
+
+
+class Mailbox:
+    """Runs one call until it is over."""
+
+    def __init__(
+        self, call: Call, invitation: Invitation, media: MediaLink, services: Services
+    ) -> None:
+        self.call = call
+        self.invitation = invitation
+        self.media = media
+        self.started_at = time.time()
+        self.leave: list[Callable[[], None]] = []
+        """What is to be undone when the call is over."""
+        self._services = services
+        self._events: deque[Event] = deque()
+        self._arrived = asyncio.Event()
+        self._requests: dict[int, asyncio.Future[Result]] = {}
+        self._last_request = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def post(self, event: Event) -> None:
+        """Have an event handled after those that wait already."""
+        if len(self._events) >= MAX_WAITING:
+            log.error("call %s: %d events wait, ending it", self.call.id, len(self._events))
+            self._events.clear()
+            event = Stopped(EndReason.ERROR)
+        self._events.append(event)
+        self._arrived.set()
+
+    def ask(self, make: Callable[[int], Event]) -> asyncio.Future[Result]:
+        """Post the event that `make` builds with a request number; the core's reply comes back.
+
+        The future raises the PeerError that the core refused with.
+        """
+        self._last_request += 1
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._requests[self._last_request] = future
+        self.post(make(self._last_request))
+        return future
+
+    async def run(self) -> None:
+        """Handle events until the call is over and everyone was told."""
+        try:
+            start(self.call)
+            await self._perform_all(self.call.take_actions())
+            self._arm()
+            while self.call.state is not State.ENDED:
+                await self._arrived.wait()
+                await self._drain()
+            await self._drain()
+        finally:
+            self._close()
+
+    async def _drain(self) -> None:
+        while self._events:
+            event = self._events.popleft()
+            await self._perform_all(core.advance(self.call, event, self._now()))
+        self._arrived.clear()
+        self._arm()
+
+    async def _perform_all(self, actions: list[Action]) -> None:
+        """Perform in order; what an action leads to comes before the next one."""
+        waiting = deque(actions)
+        while waiting:
+            event = await self._perform(waiting.popleft())
+            if event is not None:
+                waiting.extendleft(reversed(core.advance(self.call, event, self._now())))
+
+    async def _perform(self, action: Action) -> Event | None:
+        match action:
+            case Reply(request, result):
+                future = self._requests.pop(request, None)
+                if future is not None and not future.done():
+                    future.set_result(result)
+            case Refuse(request, error):
+                future = self._requests.pop(request, None)
+                if future is not None and not future.done():
+                    future.set_exception(error)
+            case FindEndpoints():
+                return await self._services.find(self)
+            case Finish():
+                await self._services.finished(self, action)
+            case _ if isinstance(action, MediaAction):
+                return await self.media.perform(action)
+            case _ if isinstance(action, LegAction):
+                self._tell(action)
+        return None
+
+    def _tell(self, action: LegAction) -> None:
+        leg = self.call.legs[action.leg]
+        if isinstance(action, Ring):
+            self._services.joined(self.call.id, leg.id)
+        self._services.ports[leg.endpoint.kind].perform(self.invitation, action)
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.call.deadline()
+        if deadline is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(deadline, self.post, TimePassed())
+
+    def _close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        for undo in self.leave:
+            undo()
+        for future in self._requests.values():
+            if not future.done():
+                future.set_exception(NoSuchCall("the call is over"))
+        self._requests.clear()
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()

@@ -1,0 +1,134 @@
+"""Carries a call's media actions out on the media engine, and the engine's events back."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from media.engine import (
+    Connected,
+    Digit,
+    Failed,
+    Figures,
+    IceCandidate,
+    MediaEngine,
+    MediaEvent,
+    Profile,
+    Silent,
+)
+from signaling.call_actions import (
+    AcceptMedia,
+    CloseMedia,
+    FeedCandidates,
+    JoinMedia,
+    MediaAction,
+    OpenMedia,
+    SendTones,
+)
+from signaling.call_events import (
+    DigitHeard,
+    Event,
+    MediaAccepted,
+    MediaConnected,
+    MediaLost,
+    MediaOpened,
+    MediaRefused,
+)
+from signaling.call_state import Call
+from signaling.shared.errors import MediaError, PeerError
+from signaling.shared.reasons import EndReason
+
+log = logging.getLogger(__name__)
+
+ENGINE_SECONDS = 5.0
+"""The engine answers within this or the leg has failed."""
+
+
+def engine_leg(call: str, leg: str, media: int) -> str:
+    """A leg's media generation as the engine knows it."""
+    return f"{call}/{leg}/{media}"
+
+
+def event_from(event: MediaEvent) -> tuple[str, Event]:
+    """The call's id and the core's event for what the engine reports."""
+    call, leg, generation = event.leg.split("/")
+    media = int(generation)
+    match event:
+        case Connected():
+            return call, MediaConnected(leg, media)
+        case Silent():
+            return call, MediaLost(leg, media, silent=True)
+        case Failed(detail=detail):
+            log.info("call %s: media %d of leg %s failed: %s", call, media, leg, detail)
+            return call, MediaLost(leg, media, silent=False)
+        case Digit(digit=digit):
+            return call, DigitHeard(leg, media, digit)
+
+
+class MediaLink:
+    """One call's view of the engine; keeps the last figures of the legs that it closed."""
+
+    def __init__(self, engine: MediaEngine, call: Call) -> None:
+        self._engine = engine
+        self._call = call
+        self.figures: dict[str, Figures] = {}
+
+    async def perform(self, action: MediaAction) -> Event | None:
+        """Do one action; returns what the core is to hear of it."""
+        try:
+            async with asyncio.timeout(ENGINE_SECONDS):
+                return await self._do(action)
+        except PeerError as error:
+            return self._refused(action, EndReason.INCOMPATIBLE, str(error))
+        except (MediaError, TimeoutError) as error:
+            return self._refused(action, EndReason.MEDIA_FAILED, str(error) or "no answer in time")
+
+    async def _do(self, action: MediaAction) -> Event | None:
+        engine, leg = self._engine, self._id(action.leg, action.media)
+        match action:
+            case OpenMedia():
+                return MediaOpened(action.leg, action.media, await self._open(leg, action))
+            case AcceptMedia():
+                codec = await engine.accept(leg, action.answer)
+                return MediaAccepted(action.leg, action.media, codec)
+            case FeedCandidates():
+                await engine.candidates(
+                    leg,
+                    [
+                        IceCandidate(one.candidate, one.sdp_mid, one.sdp_m_line_index)
+                        for one in action.candidates
+                    ],
+                )
+            case JoinMedia():
+                await engine.join(leg, self._id(action.other, action.other_media))
+            case SendTones():
+                await engine.dtmf(leg, action.digits, action.duration_ms)
+            case CloseMedia():
+                with suppress(MediaError):
+                    self.figures[action.leg] = await engine.query(leg)
+                await engine.close(leg)
+        return None
+
+    async def _open(self, leg: str, action: OpenMedia) -> str:
+        endpoint = self._call.legs[action.leg].endpoint
+        codecs = action.codecs
+        if action.within is not None:
+            codecs = self._engine.codecs(action.within)
+        return await self._engine.open(
+            self._call.id,
+            leg,
+            Profile.WEBRTC if self._call.legs[action.leg].webrtc else Profile.RTP,
+            offer=action.offer,
+            codecs=codecs,
+            peer=endpoint.host,
+        )
+
+    def _refused(self, action: MediaAction, reason: EndReason, detail: str) -> Event | None:
+        log.info("call %s: %s: %s", self._call.id, type(action).__name__, detail)
+        if isinstance(action, OpenMedia | AcceptMedia):
+            return MediaRefused(action.leg, action.media, reason, detail)
+        if isinstance(action, JoinMedia):
+            return MediaLost(action.leg, action.media, silent=True)
+        return None
+
+    def _id(self, leg: str, media: int) -> str:
+        return engine_leg(self._call.id, leg, media)

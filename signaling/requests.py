@@ -1,0 +1,174 @@
+"""What clients may ask: each method of the protocol, its params, and what it does."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+
+from signaling.call_events import (
+    Accepted,
+    Answered,
+    Attached,
+    Detached,
+    DtmfAsked,
+    HungUp,
+    Left,
+    MediaReported,
+    OfferMade,
+    OfferTaken,
+    Rang,
+    Rejected,
+    Trickled,
+)
+from signaling.mailbox import Mailbox
+from signaling.sessions import Session, Sessions
+from signaling.shared import messages
+from signaling.shared.errors import NoSuchCall
+from signaling.shared.messages import Done, Result
+from signaling.shared.reasons import EndReason
+from signaling.switchboard import Switchboard, info
+
+Answer = Result | Awaitable[Result]
+
+
+class Requests:
+    """Carries clients' requests to their calls, and sessions' comings and goings."""
+
+    def __init__(
+        self,
+        switchboard: Switchboard,
+        sessions: Sessions,
+        clock: Callable[[], float],
+    ) -> None:
+        self._switchboard = switchboard
+        self._sessions = sessions
+        self._clock = clock
+        self._methods: dict[str, tuple[type[Any], Callable[[Session, Any], Answer]]] = {
+            "session.ping": (messages.SessionPing, self._ping),
+            "session.state": (messages.SessionState, self._state),
+            "session.close": (messages.SessionClose, self._close),
+            "call.start": (messages.CallStart, self._start),
+            "call.ringing": (messages.CallRef, self._ringing),
+            "call.accept": (messages.CallRef, self._accept),
+            "call.answer": (messages.CallAnswer, self._answer),
+            "call.reject": (messages.CallReject, self._reject),
+            "call.hangup": (messages.CallRef, self._hangup),
+            "call.get": (messages.CallRef, self._get),
+            "call.dtmf": (messages.CallDtmf, self._dtmf),
+            "media.offer": (messages.MediaOffer, self._offer),
+            "media.answer": (messages.MediaAnswer, self._take_offer),
+            "media.candidates": (messages.MediaCandidates, self._candidates),
+            "media.state": (messages.MediaState, self._media_state),
+        }
+
+    # --- sessions, as the hub sees them
+
+    def opened(self, session: Session) -> None:
+        self._switchboard.appeared(session.endpoint)
+
+    def resumed(self, session: Session) -> None:
+        self._switchboard.touch(session.id, Attached(session.id))
+
+    def detached(self, session: Session) -> None:
+        self._switchboard.touch(session.id, Detached(session.id))
+
+    def left(self, session: Session) -> None:
+        self._switchboard.touch(session.id, Left(session.id))
+
+    def current(self, session: Session) -> list[messages.CallInfo]:
+        return self._switchboard.calls_of_device(session.account.id, session.device.id)
+
+    def request(self, session: Session, method: str, params: msgspec.Raw) -> Answer:
+        kind, do = self._methods[method]
+        return do(session, msgspec.json.decode(params, type=kind))
+
+    # --- the methods
+
+    def _ping(self, session: Session, params: messages.SessionPing) -> Answer:
+        session.events.acknowledge(params.seq)
+        return messages.Pong(round(self._clock(), 3))
+
+    def _state(self, session: Session, params: messages.SessionState) -> Answer:
+        session.foreground = params.app_state == "foreground"
+        return Done()
+
+    def _close(self, session: Session, params: messages.SessionClose) -> Answer:
+        self._sessions.remove(session)
+        self.left(session)
+        if session.outbox is not None:
+            session.outbox.close(1000, "session closed")
+        return Done()
+
+    def _start(self, session: Session, params: messages.CallStart) -> Answer:
+        account = session.account
+        mailbox = self._switchboard.start(
+            str(params.call),
+            session.endpoint,
+            messages.Party(account.address, account.display_name),
+            to=params.to,
+            media=params.media,
+            offer=params.offer,
+        )
+        return messages.CallStarted(mailbox.call.id, mailbox.call.state.value)
+
+    def _ringing(self, session: Session, params: messages.CallRef) -> Answer:
+        self._mailbox(session, params).post(Rang(session.id))
+        return Done()
+
+    def _accept(self, session: Session, params: messages.CallRef) -> Answer:
+        mailbox = self._mailbox(session, params)
+        return mailbox.ask(lambda request: Accepted(session.id, request))
+
+    def _answer(self, session: Session, params: messages.CallAnswer) -> Answer:
+        mailbox = self._mailbox(session, params)
+        return mailbox.ask(lambda request: Answered(session.id, params.answer, request))
+
+    def _reject(self, session: Session, params: messages.CallReject) -> Answer:
+        self._mailbox(session, params).post(Rejected(session.id, EndReason(params.reason)))
+        return Done()
+
+    def _hangup(self, session: Session, params: messages.CallRef) -> Answer:
+        self._mailbox(session, params).post(HungUp(session.id))
+        return Done()
+
+    def _get(self, session: Session, params: messages.CallRef) -> Answer:
+        call, account = str(params.call), session.account.id
+        ended = self._switchboard.ended(call, account)
+        if ended is not None:
+            return ended
+        mailbox = self._mailbox(session, params)
+        if session.id not in mailbox.call.legs:
+            raise NoSuchCall("this session takes no part in the call")
+        return info(mailbox, session.id)
+
+    def _dtmf(self, session: Session, params: messages.CallDtmf) -> Answer:
+        mailbox = self._mailbox(session, params)
+        mailbox.post(DtmfAsked(session.id, params.n, params.digits, params.duration_ms))
+        return Done()
+
+    def _offer(self, session: Session, params: messages.MediaOffer) -> Answer:
+        mailbox = self._mailbox(session, params)
+        return mailbox.ask(
+            lambda request: OfferMade(session.id, params.media, params.offer, request)
+        )
+
+    def _take_offer(self, session: Session, params: messages.MediaAnswer) -> Answer:
+        mailbox = self._mailbox(session, params)
+        return mailbox.ask(
+            lambda request: OfferTaken(session.id, params.media, params.answer, request)
+        )
+
+    def _candidates(self, session: Session, params: messages.MediaCandidates) -> Answer:
+        candidates = tuple(params.candidates)
+        mailbox = self._mailbox(session, params)
+        mailbox.post(Trickled(session.id, params.media, candidates, params.end))
+        return Done()
+
+    def _media_state(self, session: Session, params: messages.MediaState) -> Answer:
+        connected = params.state == "connected"
+        mailbox = self._mailbox(session, params)
+        mailbox.post(MediaReported(session.id, params.media, connected))
+        return Done()
+
+    def _mailbox(self, session: Session, params: Any) -> Mailbox:
+        return self._switchboard.find(str(params.call), session.account.id)

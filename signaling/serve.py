@@ -1,0 +1,257 @@
+"""Runs the server: chooses the parts, starts them, and stops them in order."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import secrets
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from importlib.metadata import version
+
+import uvloop
+from aiohttp import web
+
+from media.addresses import host_addresses
+from media.aiortc_engine import AiortcEngine, MediaSettings
+from signaling.api import add_api
+from signaling.call_model import Endpoint, EndpointKind
+from signaling.demo import create_demo, demo_text
+from signaling.guard import Guard
+from signaling.health import add_health
+from signaling.http import MAX_BODY, set_manners
+from signaling.hub import Hub, HubSettings, Identity
+from signaling.pages import add_pages
+from signaling.records import Records, open_records
+from signaling.requests import Requests
+from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
+from signaling.session_legs import SessionLegs
+from signaling.sessions import Sessions
+from signaling.shared.bus_memory import MemoryBus
+from signaling.shared.config import Config, is_loopback
+from signaling.shared.errors import OperatorError
+from signaling.shared.messages import CLOSE_LOG_IN
+from signaling.shared.model import Account, CallRecord
+from signaling.sip.admission import Admission
+from signaling.sip.agent import SipAgent
+from signaling.sip.digest import Authenticator
+from signaling.sip.flow import Flow
+from signaling.sip.phone_calls import PhoneCalls
+from signaling.sip.registrar import Registrar
+from signaling.sip.registrations import Registrations
+from signaling.sip.stack import SipStack
+from signaling.sip.transport import UdpTransport
+from signaling.switchboard import Switchboard, Switching
+
+log = logging.getLogger(__name__)
+
+GOODBYE_SECONDS = 2.0
+_ANY = ("0.0.0.0", "::")
+
+
+def run(config: Config, *, demo: bool) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status. Raises OperatorError."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    for noisy in ("aioice", "aiortc", "aiosqlite", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config, demo=demo))
+    return 0
+
+
+async def _serve(config: Config, *, demo: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with open_records(config) as records, Server(config, records).running():
+        if demo:
+            users = await create_demo(records)
+            if users:
+                sys.stdout.write(demo_text(users, config))
+        sys.stdout.write(f"WSPhone is at {_page(config)} and takes SIP on UDP {_sip(config)}\n")
+        sys.stdout.flush()
+        # What lives as long as the server need not be looked at by every collection.
+        gc.freeze()
+        await stop.wait()
+
+
+class Server:
+    """Every part of the one-process server, joined."""
+
+    def __init__(self, config: Config, records: Records) -> None:
+        self._config = config
+        self._ready = False
+        own_domains = _own_domains(config)
+        self._engine = AiortcEngine(
+            MediaSettings(
+                host=config.media.host,
+                advertised_address=config.media.advertised_address,
+                port_min=config.media.port_min,
+                port_max=config.media.port_max,
+                loopback=is_loopback(config.http.host),
+            )
+        )
+        switching = Switching(
+            own_domains, config.calls.ring_seconds, direct=config.calls.direct == "always"
+        )
+        self._switchboard = Switchboard(switching, self._engine, MemoryBus(), _Directory(records))
+        self._sessions = Sessions(config.calls.resume_seconds)
+        self._hub = Hub(
+            HubSettings(version("wsphone"), config.calls.resume_seconds),
+            Identity(records.logins.authenticate, records.devices.seen),
+            self._sessions,
+            Requests(self._switchboard, self._sessions, time.time),
+        )
+        self._switchboard.connect(
+            EndpointKind.SESSION, SessionLegs(self._sessions.send), self._session_endpoints
+        )
+        self._build_sip(records, own_domains)
+        records.revocations.listen(self._revoked)
+        self._app = self._build_app(records)
+
+    def _build_sip(self, records: Records, own_domains: frozenset[str]) -> None:
+        domain = self._config.domain
+        self._udp = UdpTransport(self._datagram, self._config.sip.advertised_address)
+        stack = SipStack(
+            domain=domain,
+            user_agent=f"WSPhone/{version('wsphone')}",
+            new_token=_token,
+            address_for=self._udp.address_for,
+        )
+        self._agent = SipAgent(stack, self._udp.send)
+        authenticator = Authenticator(domain, records.keyring.subkey("sip nonce"), _token)
+        admission = Admission(
+            self._agent, authenticator, records.accounts, records.phones, own_domains=own_domains
+        )
+        self._registrations = Registrations(
+            self._agent,
+            admission,
+            Registrar(_token),
+            records.contacts,
+            self._switchboard.appeared,
+        )
+        phones = PhoneCalls(
+            self._agent, admission, self._registrations, self._switchboard, domain=domain
+        )
+        self._switchboard.connect(EndpointKind.CONTACT, phones, self._registrations.endpoints)
+
+    def _build_app(self, records: Records) -> web.Application:
+        http = self._config.http
+        app = web.Application(client_max_size=MAX_BODY)
+        guard = Guard(host=http.host, port=http.port, allowed_origins=http.allowed_origins)
+        set_manners(app, guard)
+        add_api(app, records, trusted_proxies=http.trusted_proxies)
+        add_health(app, is_ready=lambda: self._ready, counts=self.counts)
+        app.router.add_get("/ws", self._hub.handle)
+        add_pages(app)
+        return app
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve for the length of the block; raises OperatorError when a port is taken."""
+        http = self._config.http
+        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=2.0)
+        await runner.setup()
+        clock = asyncio.create_task(self._hub.keep_time(), name="hub clock")
+        try:
+            await self._udp.open(self._config.sip.host, self._config.sip.port)
+            await self._registrations.load()
+            await _listen(runner, http.host, http.port)
+            self._ready = True
+            yield
+        finally:
+            self._ready = False
+            await self._stop(runner, clock)
+
+    async def _stop(self, runner: web.AppRunner, clock: asyncio.Task[None]) -> None:
+        """Refuse new work, end calls on both sides, let goodbyes through, close."""
+        await self._switchboard.stop()
+        await self._agent.stop(GOODBYE_SECONDS)
+        await self._hub.stop()
+        await runner.cleanup()
+        clock.cancel()
+        await asyncio.gather(clock, return_exceptions=True)
+        self._registrations.stop()
+        await self._engine.aclose()
+        self._udp.close()
+
+    def counts(self) -> dict[str, int]:
+        """What must go back to where it was when a call is over."""
+        media = self._engine.counts()
+        return {
+            "calls": self._switchboard.count(),
+            "sessions": len(self._sessions),
+            "websockets": self._hub.count(),
+            "contacts": self._registrations.count(),
+            "media_legs": media.legs,
+            "media_sockets": media.sockets,
+            "media_tasks": media.tasks,
+            "tasks": len(asyncio.all_tasks()),
+            **self._agent.counts(),
+        }
+
+    def _session_endpoints(self, account: Account) -> list[Endpoint]:
+        return [session.endpoint for session in self._sessions.of_account(account.id)]
+
+    def _datagram(self, data: bytes, flow: Flow) -> None:
+        self._agent.receive(data, flow)
+
+    def _revoked(self, revocation: Revocation) -> None:
+        self._registrations.revoke(revocation)
+        match revocation:
+            case AccountRemoved(account=account) | PasswordChanged(account=account):
+                self._hub.revoke(account, login=None, code=CLOSE_LOG_IN)
+            case LoginRevoked(account=account, login=login):
+                self._hub.revoke(account, login=login, code=CLOSE_LOG_IN)
+
+
+class _Directory:
+    """The switchboard's view of accounts and history."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    async def find(self, user: str) -> Account | None:
+        return await self._records.accounts.find(user)
+
+    async def record(self, record: CallRecord) -> None:
+        await self._records.history.write(record)
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise OperatorError(
+            f"http.host, http.port: TCP {host}:{port} cannot be had: {error.strerror}; "
+            "stop the program that has it, or choose another port"
+        ) from error
+
+
+def _own_domains(config: Config) -> frozenset[str]:
+    """The hosts in an address that mean this server."""
+    own = {config.domain, "localhost", "127.0.0.1", "::1", config.http.host, config.sip.host}
+    if config.sip.advertised_address is not None:
+        own.add(config.sip.advertised_address)
+    if config.sip.host in _ANY:
+        own.update(host_addresses(loopback=True))
+    return frozenset(name.lower() for name in own)
+
+
+def _token() -> str:
+    return secrets.token_hex(12)
+
+
+def _page(config: Config) -> str:
+    host = config.http.host
+    shown = "localhost" if is_loopback(host) or host in _ANY else host
+    return f"http://{shown}:{config.http.port}/"
+
+
+def _sip(config: Config) -> str:
+    return f"{config.sip.host}:{config.sip.port}"

@@ -1,0 +1,72 @@
+"""Tells sessions, in the client protocol's events, what their calls do."""
+
+import time
+from collections.abc import Callable
+
+from signaling.call_actions import (
+    LegAction,
+    Ring,
+    ShowAnswer,
+    ShowCandidates,
+    ShowDigits,
+    ShowEnd,
+    ShowOffer,
+    ShowRinging,
+)
+from signaling.mailbox import Invitation
+from signaling.shared.messages import (
+    CallAnswered,
+    CallEnded,
+    CallIncoming,
+    CallProgress,
+    CandidatesGiven,
+    DtmfReceived,
+    Event,
+    MediaOffered,
+)
+from signaling.shared.reasons import SIP_CODE
+
+
+class SessionLegs:
+    """The leg port of client sessions."""
+
+    def __init__(self, send: Callable[[str, Event], None]) -> None:
+        self._send = send
+
+    def perform(self, invitation: Invitation, action: LegAction) -> None:
+        self._send(action.leg, translate(invitation, action, time.time()))
+
+
+def translate(invitation: Invitation, action: LegAction, now: float) -> Event:
+    """The protocol's event for an action; `now` is Unix time."""
+    call = invitation.call
+    match action:
+        case Ring(media=media, offer=offer):
+            left = max(0.0, invitation.expires_at - now)
+            return CallIncoming(
+                call=call,
+                from_=invitation.caller,
+                to=invitation.to,
+                media=media,
+                offer=offer,
+                expires_at=round(invitation.expires_at, 3),
+                ring_seconds=round(left, 3),
+            )
+        case ShowRinging():
+            return CallProgress(call=call, state="ringing")
+        case ShowAnswer(media=media, answer=answer):
+            return CallAnswered(call=call, media=media, answer=answer)
+        case ShowOffer(media=media, offer=offer):
+            return MediaOffered(call=call, media=media, offer=offer)
+        case ShowCandidates(media=media, candidates=candidates, end=end):
+            return CandidatesGiven(call=call, media=media, candidates=list(candidates), end=end)
+        case ShowDigits(digits=digits):
+            return DtmfReceived(call=call, digits=digits)
+        case ShowEnd(reason=reason, by=by, seconds=seconds):
+            return CallEnded(
+                call=call,
+                reason=reason.value,
+                code=SIP_CODE[reason],
+                by=by.value,
+                seconds=round(seconds, 3),
+            )

@@ -1,0 +1,374 @@
+"""The configuration: its keys, bounds and defaults, read from a file and the environment."""
+
+import difflib
+import ipaddress
+import os
+import string
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from signaling.shared.errors import ConfigError
+
+DEFAULT_FILE = Path("wsphone.toml")
+_PREFIX = "WSPHONE_"
+_SQLITE = "sqlite+aiosqlite:///"
+_LABEL_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Http:
+    host: str = "127.0.0.1"
+    port: int = 8080
+    trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    # As browsers serialise an origin: `https://phones.example.org`, no default port, no path.
+    allowed_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sip:
+    host: str = "127.0.0.1"
+    port: int = 5060
+    advertised_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    # "auto", or the address to bind and to offer.
+    host: str = "auto"
+    advertised_address: str | None = None
+    port_min: int = 10000
+    port_max: int = 20000
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    # `{data_dir}` stands for the data directory.
+    url: str = _SQLITE + "{data_dir}/wsphone.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    ring_seconds: float = 45
+    resume_seconds: float = 30
+    direct: Literal["always", "never"] = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One checked configuration; `Config()` is what runs with no file at all."""
+
+    domain: str = "wsphone.local"
+    data_dir: Path = Path("var")
+    # The first encrypts and signs, all decrypt and verify; empty: a file in data_dir holds the key.
+    secret_key: tuple[str, ...] = field(default=(), repr=False)
+    http: Http = Http()
+    sip: Sip = Sip()
+    media: Media = Media()
+    database: Database = Database()
+    calls: Calls = Calls()
+
+    @property
+    def database_file(self) -> Path:
+        return Path(
+            self.database.url.removeprefix(_SQLITE).replace("{data_dir}", str(self.data_dir))
+        )
+
+
+def load(path: Path | None = None, *, environment: Mapping[str, str] | None = None) -> Config:
+    """Read `path`, or wsphone.toml where there is one, then the environment, which wins.
+
+    Raises ConfigError. A relative data_dir counts from the directory of the file that names it.
+    """
+    values: dict[str, _Given] = {}
+    if path is not None or DEFAULT_FILE.exists():
+        values.update(_read_file(path or DEFAULT_FILE))
+    values.update(_read_environment(os.environ if environment is None else environment))
+    checked = {name: _check(name, given) for name, given in values.items()}
+    config = _build(checked)
+    _check_together(config, values)
+    return config
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach what listens on `host`."""
+    return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as it was found, and where."""
+
+    value: object
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    kind: Literal["text", "integer", "number", "list"]
+    # Returns the value to keep; ValueError when it is out of bounds.
+    check: Callable[[Any], object]
+    expected: str
+    is_secret: bool = False
+
+
+def _is_name(text: str) -> bool:
+    """Whether `text` is a host name in lower case (RFC 1123)."""
+    return len(text) <= 253 and all(
+        0 < len(label) <= 63
+        and _LABEL_CHARACTERS.issuperset(label)
+        and not label.startswith("-")
+        and not label.endswith("-")
+        for label in text.split(".")
+    )
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _require(value: Any, *, met: bool) -> Any:
+    if not met:
+        raise ValueError
+    return value
+
+
+def _name(text: str) -> str:
+    lowered = text.lower()
+    return str(_require(lowered, met=_is_name(lowered)))
+
+
+def _host(text: str) -> str:
+    return text if is_address(text) else _name(text)
+
+
+def _address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+def _address_or_auto(text: str) -> str:
+    return text if text == "auto" else _address(text)
+
+
+def _between(low: float, high: float) -> Callable[[Any], object]:
+    return lambda value: _require(value, met=low <= value <= high)
+
+
+def _one_of(*choices: str) -> Callable[[Any], object]:
+    return lambda value: _require(value, met=value in choices)
+
+
+def _networks(texts: list[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.lower())
+    default_port = {"http": 80, "https": 443}.get(parts.scheme)
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+    if default_port is None or not bare or not parts.hostname:
+        raise ValueError
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else _name(parts.hostname)
+    port = "" if parts.port in (None, default_port) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def _origins(texts: list[str]) -> tuple[str, ...]:
+    return tuple(_origin(text) for text in texts)
+
+
+def _secrets(texts: list[str]) -> tuple[str, ...]:
+    return tuple(
+        _require(text, met=len(text) >= 32 and text.isascii() and text.isprintable())
+        for text in texts
+    )
+
+
+def _database_url(url: str) -> str:
+    file = url.removeprefix(_SQLITE)
+    named = file.startswith(("/", "{data_dir}/")) and not file.endswith("/") and "\0" not in file
+    return str(_require(url, met=named and file != url))
+
+
+def _path(text: str) -> Path:
+    return Path(_require(text, met=bool(text) and "\0" not in text))
+
+
+_PORT = _Key("integer", _between(1, 65535), "a port from 1 to 65535")
+_MEDIA_PORT = _Key("integer", _between(1024, 65535), "a port from 1024 to 65535")
+_HOST = _Key("text", _host, "an IP address or a host name")
+_KEYS: dict[str, _Key] = {
+    "domain": _Key("text", _name, "a domain name such as phones.example.org"),
+    "data_dir": _Key("text", _path, "a directory"),
+    "secret_key": _Key(
+        "list", _secrets, "printable ASCII text of at least 32 characters", is_secret=True
+    ),
+    "http.host": _HOST,
+    "http.port": _PORT,
+    "http.trusted_proxies": _Key("list", _networks, 'addresses or networks such as "10.0.0.0/8"'),
+    "http.allowed_origins": _Key(
+        "list", _origins, 'origins such as "https://phones.example.org", without a path'
+    ),
+    "sip.host": _Key("text", _address, "an IP address"),
+    "sip.port": _PORT,
+    "sip.advertised_address": _HOST,
+    "media.host": _Key("text", _address_or_auto, '"auto" or an IP address'),
+    "media.advertised_address": _Key("text", _address, "an IP address"),
+    "media.port_min": _MEDIA_PORT,
+    "media.port_max": _MEDIA_PORT,
+    "database.url": _Key(
+        "text",
+        _database_url,
+        f"{_SQLITE}/path/to/file (only SQLite so far, by an absolute path or {{data_dir}}/name)",
+    ),
+    "calls.ring_seconds": _Key("number", _between(1, 600), "a number of seconds from 1 to 600"),
+    "calls.resume_seconds": _Key("number", _between(1, 3600), "a number of seconds from 1 to 3600"),
+    "calls.direct": _Key("text", _one_of("always", "never"), '"always" or "never"'),
+}
+_SECTIONS = {name.partition(".")[0] for name in _KEYS if "." in name}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "list": (list,),
+}
+
+
+def _read_file(path: Path) -> dict[str, _Given]:
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+    found = {}
+    for name, value in _flatten(table, path):
+        if name not in _KEYS:
+            raise ConfigError(f"{path}: {name}: there is no such key{_nearest(name, _KEYS)}")
+        if name == "data_dir" and isinstance(value, str) and value:
+            value = str(path.parent / value)
+        found[name] = _Given(value, f"{path}: {name}")
+    return found
+
+
+def _flatten(table: dict[str, Any], path: Path) -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from ((f"{name}.{inner}", innermost) for inner, innermost in value.items())
+        elif name in _SECTIONS:
+            raise ConfigError(f"{path}: {name}: is a section; write [{name}] and its keys below")
+        else:
+            yield name, value
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
+    variables = {_PREFIX + name.upper().replace(".", "__"): name for name in _KEYS}
+    from_file = {
+        f"{variable}_FILE": name for variable, name in variables.items() if _KEYS[name].is_secret
+    }
+    found: dict[str, _Given] = {}
+    for variable in sorted(environment):
+        if not variable.startswith(_PREFIX):
+            continue
+        name = variables.get(variable) or from_file.get(variable)
+        place = f"environment: {variable}"
+        if name is None:
+            raise ConfigError(f"{place}: there is no such key{_nearest(variable, variables)}")
+        if name in found:
+            raise ConfigError(f"{place}: is given twice, also without _FILE; keep one")
+        text = environment[variable]
+        if variable in from_file:
+            text = _read_secret(Path(text), place)
+        found[name] = _Given(_from_text(_KEYS[name].kind, text), place)
+    return found
+
+
+def _read_secret(path: Path, place: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{place}: {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{place}: {path} is not UTF-8 text") from error
+
+
+def _from_text(kind: str, text: str) -> object:
+    """What TOML would have given for `text`; the text itself where it cannot be that."""
+    if kind == "list":
+        return [part.strip() for part in text.split(",") if part.strip()]
+    try:
+        if kind == "integer":
+            return int(text)
+        if kind == "number":
+            return float(text)
+    except ValueError:
+        pass
+    return text
+
+
+def _nearest(name: str, names: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f"; did you mean {close[0]}?" if close else f"; the keys are {', '.join(names)}"
+
+
+def _check(name: str, given: _Given) -> object:
+    key = _KEYS[name]
+    value = given.value
+    if key.is_secret and isinstance(value, str):
+        value = [value]
+    fits = isinstance(value, _TYPES[key.kind]) and not isinstance(value, bool)
+    if fits and isinstance(value, list):
+        fits = all(isinstance(item, str) for item in value)
+    try:
+        return key.check(_require(value, met=fits))
+    except ValueError as error:
+        shown = "what it holds" if key.is_secret else repr(given.value)
+        raise ConfigError(f"{given.place}: {shown} is not {key.expected}") from error
+
+
+def _build(values: dict[str, object]) -> Config:
+    parts: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
+    top: dict[str, Any] = {}
+    for name, value in values.items():
+        section, dot, key = name.partition(".")
+        if dot:
+            parts[section][key] = value
+        else:
+            top[name] = value
+    return Config(
+        http=Http(**parts["http"]),
+        sip=Sip(**parts["sip"]),
+        media=Media(**parts["media"]),
+        database=Database(**parts["database"]),
+        calls=Calls(**parts["calls"]),
+        **top,
+    )
+
+
+def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
+    """Refuse values that are each in bounds and do not fit each other."""
+
+    def place(*names: str) -> str:
+        return next((values[name].place for name in names if name in values), names[0])
+
+    media = config.media
+    # RTP takes an even port and RTCP the odd one above it (RFC 3550, section 11).
+    if media.port_min + media.port_min % 2 + 1 > media.port_max:
+        raise ConfigError(
+            f"{place('media.port_max', 'media.port_min')}: the ports {media.port_min} to"
+            f" {media.port_max} hold no even port and the odd one above it; widen the range"
+        )
+    if media.port_min <= config.sip.port <= media.port_max:
+        raise ConfigError(
+            f"{place('sip.port', 'media.port_min', 'media.port_max')}: sip.port {config.sip.port}"
+            f" lies within media.port_min to media.port_max; choose one outside"
+        )

@@ -1,0 +1,283 @@
+"""The client protocol's words: params, results and events of `wsphone.v1`, as typed structs."""
+
+from typing import Annotated, Any, ClassVar, Literal
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+SUBPROTOCOL = "wsphone.v1"
+MAX_MESSAGE = 65_536
+MAX_CANDIDATES = 20
+VERSION = 1
+
+Sdp = Annotated[str, Meta(max_length=32_768)]
+Media = Annotated[int, Meta(ge=1, le=1_000_000)]
+Short = Annotated[str, Meta(max_length=64)]
+Line = Annotated[str, Meta(max_length=256)]
+DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+Seq = Annotated[int, Meta(ge=0)]
+
+
+class Envelope(Struct):
+    """A JSON-RPC 2.0 request, or a notification when it has no id."""
+
+    jsonrpc: Literal["2.0"]
+    method: Short
+    id: Annotated[int, Meta(ge=-(2**53), le=2**53)] | Short | None = None
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+# --- what clients ask ------------------------------------------------------------------------
+
+
+class DeviceInfo(Struct):
+    id: DeviceId
+    platform: Literal["web", "ios", "android", "desktop", "other"] = "other"
+    model: Short = ""
+    os_version: Short = ""
+    app_version: Short = ""
+    app_state: Literal["foreground", "background"] = "foreground"
+
+
+class Resume(Struct):
+    session: UUID
+    epoch: Short
+    seq: Seq
+
+
+class SessionOpen(Struct):
+    token: Annotated[str, Meta(max_length=4096)]
+    device: DeviceInfo
+    resume: Resume | None = None
+    woken_by: UUID | None = None
+
+
+class SessionPing(Struct):
+    seq: Seq = 0
+
+
+class SessionState(Struct):
+    app_state: Literal["foreground", "background"]
+
+
+class SessionClose(Struct):
+    pass
+
+
+class CallStart(Struct):
+    call: UUID
+    to: Line
+    media: Media
+    offer: Sdp
+
+
+class CallRef(Struct):
+    """The params of `call.ringing`, `call.accept`, `call.hangup` and `call.get`."""
+
+    call: UUID
+
+
+class CallAnswer(Struct):
+    call: UUID
+    media: Media
+    answer: Sdp
+
+
+class CallReject(Struct):
+    call: UUID
+    reason: Literal["declined", "busy"] = "declined"
+
+
+class CallDtmf(Struct):
+    call: UUID
+    n: Annotated[int, Meta(ge=0, le=1_000_000)]
+    digits: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-D*#]+$")]
+    duration_ms: Annotated[int, Meta(ge=40, le=2_000)] = 120
+
+
+class MediaOffer(Struct):
+    call: UUID
+    media: Media
+    offer: Sdp
+
+
+class MediaAnswer(Struct):
+    call: UUID
+    media: Media
+    answer: Sdp
+
+
+class Candidate(Struct, rename="camel"):
+    """A browser's RTCIceCandidate as its `toJSON` prints it."""
+
+    candidate: Annotated[str, Meta(max_length=512)]
+    sdp_mid: Short | None = None
+    sdp_m_line_index: Annotated[int, Meta(ge=0, le=64)] | None = None
+
+
+class MediaCandidates(Struct):
+    call: UUID
+    media: Media
+    candidates: Annotated[list[Candidate], Meta(max_length=MAX_CANDIDATES)]
+    end: bool = False
+
+
+class MediaState(Struct):
+    call: UUID
+    media: Media
+    state: Literal["connected", "failed"]
+
+
+# --- what we answer --------------------------------------------------------------------------
+
+
+class Done(Struct):
+    """The result of a request that has nothing to tell."""
+
+
+class AccountInfo(Struct):
+    id: str
+    name: str
+    address: str
+    display_name: str
+
+
+class CallInfo(Struct):
+    """One call as its participant sees it, in `session.open` and `call.get`."""
+
+    call: str
+    state: str
+    role: Literal["caller", "callee"]
+    peer: str
+    media: int
+    seconds: float = 0.0
+    reason: str | None = None
+    code: int | None = None
+    by: str | None = None
+
+
+class ServerInfo(Struct):
+    version: str
+    features: list[str]
+    limits: dict[str, int]
+
+
+class SessionOpened(Struct):
+    session: str
+    epoch: str
+    seq: int
+    resumed: bool
+    server: ServerInfo
+    server_time: float
+    account: AccountInfo
+    ping_seconds: float
+    resume_seconds: float
+    ice_servers: list[dict[str, Any]]
+    calls: list[CallInfo]
+
+
+class Pong(Struct):
+    server_time: float
+
+
+class CallStarted(Struct):
+    call: str
+    state: str
+
+
+class CallAccepted(Struct):
+    media: int
+    offer: str
+    candidates: list[Candidate]
+
+
+class OfferAnswered(Struct):
+    answer: str
+
+
+Result = Done | SessionOpened | Pong | CallStarted | CallAccepted | OfferAnswered | CallInfo
+
+# --- what we tell ----------------------------------------------------------------------------
+
+
+class Party(Struct):
+    address: str
+    name: str
+
+
+class CallIncoming(Struct):
+    method: ClassVar[str] = "call.incoming"
+    call: str
+    from_: Party = msgspec.field(name="from")
+    to: str
+    media: int
+    offer: str
+    expires_at: float
+    ring_seconds: float
+
+
+class CallProgress(Struct, omit_defaults=True):
+    method: ClassVar[str] = "call.progress"
+    call: str
+    state: Literal["trying", "waking", "ringing", "early"]
+    media: int | None = None
+    answer: str | None = None
+
+
+class CallAnswered(Struct):
+    method: ClassVar[str] = "call.answered"
+    call: str
+    media: int
+    answer: str | None
+
+
+class MediaOffered(Struct):
+    method: ClassVar[str] = "media.offer"
+    call: str
+    media: int
+    offer: str
+
+
+class CandidatesGiven(Struct):
+    method: ClassVar[str] = "media.candidates"
+    call: str
+    media: int
+    candidates: list[Candidate]
+    end: bool
+
+
+class DtmfReceived(Struct):
+    method: ClassVar[str] = "call.dtmf"
+    call: str
+    digits: str
+
+
+class CallEnded(Struct):
+    method: ClassVar[str] = "call.ended"
+    call: str
+    reason: str
+    code: int
+    by: str
+    seconds: float
+
+
+Event = (
+    CallIncoming
+    | CallProgress
+    | CallAnswered
+    | MediaOffered
+    | CandidatesGiven
+    | DtmfReceived
+    | CallEnded
+)
+
+# --- how a socket is closed ------------------------------------------------------------------
+
+CLOSE_RESTART = 1012
+CLOSE_BAD_MESSAGE = 4400
+CLOSE_LOG_IN = 4401
+CLOSE_FORBIDDEN = 4403
+CLOSE_TOO_SLOW = 4408
+CLOSE_RESUMED_ELSEWHERE = 4409
+CLOSE_FELL_BEHIND = 4429

@@ -1,0 +1,107 @@
+"""Who sends a SIP request: challenges, and credentials held against the account's phones."""
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from signaling.accounts import Accounts
+from signaling.guard import source_of
+from signaling.phones import Phones
+from signaling.shared.model import Account
+from signaling.sip.agent import SipAgent
+from signaling.sip.digest import Authenticator, Credentials, Secret, Verdict
+from signaling.sip.events import Received
+from signaling.sip.message import Pair, Request
+from signaling.sip.syntax import BadSip
+from signaling.throttle import Throttle
+
+FAILURES = 10
+FAILURE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """The account that sent a request, and the phone whose secret signed it."""
+
+    account: Account
+    phone: str
+
+
+class Admission:
+    """Lets requests in that a phone of an account signed; answers all others itself.
+
+    The digest's username is the account's name; each of its phones has a secret of its own.
+    """
+
+    def __init__(
+        self,
+        agent: SipAgent,
+        authenticator: Authenticator,
+        accounts: Accounts,
+        phones: Phones,
+        *,
+        own_domains: Collection[str],
+    ) -> None:
+        self._agent = agent
+        self._authenticator = authenticator
+        self._accounts = accounts
+        self._phones = phones
+        self._own_domains = own_domains
+        self._failures = Throttle(burst=FAILURES, refill_seconds=FAILURE_SECONDS)
+
+    async def admit(self, received: Received) -> Admitted | None:
+        """Who sent the request, in its own name; None when it was answered."""
+        request, host = received.request, received.flow.host
+        try:
+            credentials = self._authenticator.credentials(request)
+            is_own = self._speaks_for_itself(request, credentials)
+        except BadSip as error:
+            self._agent.respond(received, 400, ("Warning", f'399 wsphone "{error}"'))
+            return None
+        if credentials is None:
+            self._challenge(received, stale=False)
+            return None
+        # Taken beforehand, so that many guesses at once are not all the first.
+        key = f"{source_of(host)} {credentials.username[:64].lower()}"
+        wait = self._failures.take(key, self._agent.now())
+        if wait:
+            self._agent.respond(received, 403, ("Retry-After", str(int(wait) + 1)))
+            return None
+        admitted, verdict = await self._verify(credentials, request, host)
+        if verdict is not Verdict.REFUSED:
+            self._failures.give_back(key)
+        if verdict is Verdict.STALE:
+            self._challenge(received, stale=True)
+        elif admitted is None or not is_own:
+            self._agent.respond(received, 403)
+        else:
+            return admitted
+        return None
+
+    async def _verify(
+        self, credentials: Credentials, request: Request, host: str
+    ) -> tuple[Admitted | None, Verdict]:
+        phones = await self._phones.credentials(credentials.username)
+        secrets = [Secret(known.ha1_md5, known.ha1_sha256) for known in phones]
+        verified = self._authenticator.verify(credentials, request, host, time.time(), secrets)
+        if verified.matched is None:
+            return None, verified.verdict
+        account = await self._accounts.find(credentials.username)
+        phone = phones[verified.matched].phone
+        return Admitted(account, phone) if account else None, verified.verdict
+
+    def _speaks_for_itself(self, request: Request, credentials: Credentials | None) -> bool:
+        """Whether From, and To of a REGISTER, name the account whose credentials these are."""
+        named = [request.from_.uri]
+        if request.method == "REGISTER":
+            named.append(request.to.uri)
+        return credentials is not None and all(
+            uri.username.lower() == credentials.username.lower()
+            and uri.host.strip("[]") in self._own_domains
+            for uri in named
+        )
+
+    def _challenge(self, received: Received, *, stale: bool) -> None:
+        values = self._authenticator.challenge(received.flow.host, time.time(), stale=stale)
+        headers: list[Pair] = [("WWW-Authenticate", value) for value in values]
+        self._agent.respond(received, 401, *headers)

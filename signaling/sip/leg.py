@@ -1,0 +1,368 @@
+"""One leg of a call: the INVITE usage of a back-to-back user agent, calling and called."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from signaling.sip.compose import ALLOW, SUPPORTED, Composer, cancel_of
+from signaling.sip.dialog import Dialog
+from signaling.sip.effects import Abandon, Effect, Repeat, Reply, Start, Tell, Transmit
+from signaling.sip.events import (
+    Answered,
+    Cancelled,
+    Cause,
+    Confirmed,
+    Ended,
+    LegEvent,
+    Rejected,
+    Ringing,
+)
+from signaling.sip.flow import Flow
+from signaling.sip.leg_table import TABLE, Do, On, State
+from signaling.sip.message import Message, Pair, Request, Response
+from signaling.sip.reinvite import judge
+from signaling.sip.screen import stock_answer
+from signaling.sip.syntax import BadSip, number
+from signaling.sip.transaction import Key, Timers
+from signaling.sip.uri import NameAddr
+
+MAX_FORKS = 16
+
+
+@dataclass(slots=True)
+class Acceptance:
+    """A 2xx of ours that is repeated until its ACK comes (RFC 3261 13.3.1.4)."""
+
+    transaction: Key
+    cseq: int
+    # The 2xx carried our offer, so the ACK carries the peer's answer.
+    offers: bool
+    interval: float
+    repeat_at: float
+    give_up_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a step may need to know of the event that caused it."""
+
+    now: float
+    message: Message | None = None
+    code: int = 0
+    headers: Sequence[Pair] = ()
+    sdp: str | None = None
+    reason: str | None = None
+
+
+class Leg:
+    """A leg takes messages, commands and time, and returns what is to be done, in order."""
+
+    def __init__(
+        self, leg_id: str, composer: Composer, timers: Timers, invite: Request, flow: Flow
+    ) -> None:
+        self.id = leg_id
+        self.invite = invite
+        self.flow = flow
+        self.state = State.CALLING
+        self.dialog: Dialog | None = None
+        self._composer = composer
+        self._timers = timers
+        # Call-ID and our tag, by which requests of the dialog are found.
+        self.key: Key = (invite.call_id, invite.from_tag)
+        # Of a called leg: the INVITE's transaction.
+        self.transaction: Key = ()
+        self._acceptance: Acceptance | None = None
+        # The last description of each side, which a re-INVITE is held against.
+        self._local_sdp: str | None = invite.sdp
+        self._remote_sdp: str | None = None
+        self._hang_up_reason: str | None = None
+        # Of a calling leg: the ACK of every 2xx, by its tag (RFC 3261 13.2.2.4).
+        self._acks: dict[str, Request] = {}
+
+    @classmethod
+    def called(
+        cls,
+        leg_id: str,
+        composer: Composer,
+        timers: Timers,
+        invite: Request,
+        flow: Flow,
+        *,
+        transaction: Key,
+        tag: str,
+    ) -> "Leg":
+        """A leg for an INVITE that came; `tag` is ours in its dialog."""
+        leg = cls(leg_id, composer, timers, invite, flow)
+        leg.state = State.INCOMING
+        leg.dialog = Dialog.accepted(invite, tag, flow)
+        leg.key = (invite.call_id, tag)
+        leg.transaction = transaction
+        leg._local_sdp, leg._remote_sdp = None, invite.sdp
+        return leg
+
+    # What the user of the stack wants.
+
+    def call(self) -> list[Effect]:
+        """Send the INVITE."""
+        return [Start(self.invite, self.flow, followed=True)]
+
+    def ring(self, code: int, sdp: str | None, now: float) -> list[Effect]:
+        """Answer provisionally, with 101 to 199."""
+        return self._on(On.RING, Moment(now, code=code, headers=self._ours(), sdp=sdp))
+
+    def answer(self, sdp: str, now: float) -> list[Effect]:
+        """Accept; `sdp` is our answer, or our offer when the INVITE had none."""
+        if self.state is State.INCOMING:
+            self._local_sdp = sdp
+        return self._on(On.ANSWER, Moment(now, code=200, headers=self._ours(), sdp=sdp))
+
+    def reject(self, code: int, headers: Sequence[Pair], now: float) -> list[Effect]:
+        """Refuse, with 300 or more."""
+        return self._on(On.REJECT, Moment(now, code=code, headers=headers))
+
+    def hang_up(self, reason: str | None, now: float) -> list[Effect]:
+        """End the leg by whatever its state takes; `reason` is a Reason header (RFC 3326)."""
+        self._hang_up_reason = reason
+        return self._on(On.HANG_UP, Moment(now, reason=reason))
+
+    # What the peer sends.
+
+    def on_response(self, response: Response, now: float) -> list[Effect]:
+        """A response to our INVITE or BYE."""
+        moment = Moment(now, message=response, code=response.code)
+        if response.cseq.method == "BYE":
+            return self._on(On.BYE_DONE, moment) if response.code >= 200 else []
+        if response.code < 200:
+            return self._on(On.PROVISIONAL, moment)
+        if response.code >= 300:
+            return self._on(On.FAILURE, moment)
+        if self.dialog is None:
+            self.dialog = Dialog.offered(self.invite, response, self.flow)
+            self._remote_sdp = response.sdp
+            return self._on(On.SUCCESS, moment)
+        return self._on_further_success(response)
+
+    def on_timeout(self, method: str, now: float) -> list[Effect]:
+        """Nothing came back for our INVITE or BYE."""
+        return self._on(On.TIMEOUT if method == "INVITE" else On.BYE_DONE, Moment(now, code=408))
+
+    def on_cancel(self, cancel: Request, now: float) -> list[Effect]:
+        """The INVITE of a called leg was cancelled."""
+        return self._on(On.CANCEL, Moment(now, reason=cancel.headers.first("reason")))
+
+    def on_ack(self, ack: Request, now: float) -> list[Effect]:
+        """An ACK that belongs to no INVITE transaction."""
+        waiting = self._acceptance
+        if waiting is None or not self._is_peer(ack) or ack.cseq.number != waiting.cseq:
+            return []
+        self._acceptance = None
+        if waiting.offers and ack.sdp is not None:
+            self._remote_sdp = ack.sdp
+        return self._on(On.ACK, Moment(now, message=ack, sdp=ack.sdp))
+
+    def on_request(
+        self, transaction: Key, request: Request, flow: Flow, now: float
+    ) -> list[Effect]:
+        """A request within the dialog."""
+        if not self._is_peer(request):
+            # An early dialog: its own INVITE is still open (14.2).
+            glare = request.method == "INVITE" and self.dialog is None
+            return [Reply(transaction, 491 if glare else 481)]
+        if self.dialog is None or not self.dialog.take(request):
+            return [Reply(transaction, 500)]
+        if request.method == "BYE":
+            self._acceptance = None
+            moment = Moment(now, reason=request.headers.first("reason"))
+            return [Reply(transaction, 200), *self._on(On.BYE, moment)]
+        if request.method == "INVITE":
+            return [self._on_reinvite(transaction, request, flow, now)]
+        answer = stock_answer(request)
+        return [Reply(transaction, answer.code, answer.headers)]
+
+    # Time.
+
+    @property
+    def deadline(self) -> float | None:
+        """When `handle_timer` has something to do."""
+        if self._acceptance is None:
+            return None
+        return min(self._acceptance.repeat_at, self._acceptance.give_up_at)
+
+    def handle_timer(self, now: float) -> list[Effect]:
+        """Let the time be `now`."""
+        waiting = self._acceptance
+        if waiting is None:
+            return []
+        if waiting.give_up_at <= now:
+            self._acceptance = None
+            return self._on(On.NO_ACK, Moment(now))
+        if waiting.repeat_at > now:
+            return []
+        waiting.interval = min(2 * waiting.interval, self._timers.t2)
+        waiting.repeat_at = now + waiting.interval
+        return [Repeat(waiting.transaction)]
+
+    # How it is done.
+
+    def _on(self, event: On, moment: Moment) -> list[Effect]:
+        self.state, actions = TABLE[self.state].get(event, (self.state, ()))
+        return [effect for do in actions for effect in self._perform(do, moment)]
+
+    def _perform(self, do: Do, moment: Moment) -> list[Effect]:
+        match do:
+            case Do.ACK:
+                return self._acknowledge(moment)
+            case Do.BYE:
+                return self._bye()
+            case Do.CANCEL:
+                cancel = cancel_of(self.invite, self._hang_up_reason)
+                return [Start(cancel, self.flow, followed=False), Abandon(self.invite)]
+            case Do.REPLY:
+                return [Reply(self.transaction, moment.code, moment.headers, moment.sdp)]
+            case Do.REFUSE:
+                return [Reply(self.transaction, 480, _reason(moment.reason))]
+            case Do.TERMINATE:
+                return [Reply(self.transaction, 487)]
+            case Do.AWAIT_ACK:
+                self._await_ack(self.transaction, self.invite, moment.now)
+                return []
+        event = self._event(do, moment)
+        return [Tell(event)] if event else []
+
+    def _event(self, do: Do, moment: Moment) -> LegEvent | None:
+        sdp = moment.message.sdp if moment.message else None
+        match do:
+            case Do.TELL_RINGING:
+                return Ringing(self.id, moment.code, sdp) if moment.code > 100 else None
+            case Do.TELL_ANSWERED:
+                return Answered(self.id, sdp)
+            case Do.TELL_REJECTED:
+                return _rejected(self.id, moment)
+            case Do.TELL_CANCELLED:
+                return Cancelled(self.id, moment.reason)
+            case Do.TELL_CONFIRMED:
+                return Confirmed(self.id, sdp)
+            case Do.TELL_ENDED:
+                return Ended(self.id, Cause.BYE, moment.reason)
+            case Do.TELL_DEAD:
+                return Ended(self.id, Cause.NO_ACK, None)
+        return None
+
+    def _on_reinvite(self, transaction: Key, request: Request, flow: Flow, now: float) -> Effect:
+        if self.state not in (State.ANSWERED, State.UP):
+            # Before our answer it is out of turn (14.2), after our BYE there is no session.
+            early = self.state is State.INCOMING
+            return (
+                Reply(transaction, 500, [("Retry-After", "5")])
+                if early
+                else Reply(transaction, 481)
+            )
+        offering = self._acceptance is not None and self._acceptance.offers
+        code = judge(request.sdp, known=self._remote_sdp, offering=offering)
+        if code == 488:
+            warning = self._composer.warning(399, "The session cannot be changed during the call")
+            return Reply(transaction, 488, [warning])
+        if code != 200 or self.dialog is None:
+            return Reply(transaction, code)
+        self.dialog.refresh(request, flow)
+        self._await_ack(transaction, request, now)
+        return Reply(transaction, 200, self._ours(), self._local_sdp)
+
+    def _on_further_success(self, response: Response) -> list[Effect]:
+        known = self._acks.get(response.to_tag)
+        if known is not None:
+            return [Transmit(known, self.flow)]
+        if len(self._acks) >= MAX_FORKS:
+            return []
+        # Another branch of a fork was answered too: one call cannot have two ends (13.2.2.4).
+        fork = Dialog.offered(self.invite, response, self.flow)
+        ack = self._ack_of(fork)
+        self._acks[fork.remote_tag] = ack
+        bye = self._in_dialog(fork, "BYE")
+        return [Transmit(ack, self.flow), Start(bye, self.flow, followed=False)]
+
+    def _acknowledge(self, moment: Moment) -> list[Effect]:
+        if self.dialog is None:
+            return []
+        ack = self._ack_of(self.dialog)
+        self._acks[self.dialog.remote_tag] = ack
+        return [Transmit(ack, self.flow)]
+
+    def _bye(self) -> list[Effect]:
+        if self.dialog is None:
+            return []
+        bye = self._in_dialog(self.dialog, "BYE", _reason(self._hang_up_reason))
+        return [Start(bye, self.dialog.flow, followed=True)]
+
+    def _ack_of(self, dialog: Dialog) -> Request:
+        # A transaction of its own, so a branch of its own (RFC 3261 13.2.2.4, 17.1.1.3).
+        target, headers = dialog.request("ACK", cseq=self.invite.cseq.number)
+        return self._composer.request("ACK", target, headers, dialog.flow)
+
+    def _in_dialog(self, dialog: Dialog, method: str, more: Sequence[Pair] = ()) -> Request:
+        target, headers = dialog.request(method)
+        return self._composer.request(method, target, [*headers, *more], dialog.flow)
+
+    def _ours(self) -> list[Pair]:
+        ours = self.invite.to if self.transaction else self.invite.from_
+        return [self._composer.contact(self.flow, ours.uri.user), ALLOW, SUPPORTED]
+
+    def _await_ack(self, transaction: Key, invite: Request, now: float) -> None:
+        self._acceptance = Acceptance(
+            transaction,
+            invite.cseq.number,
+            offers=invite.sdp is None,
+            interval=self._timers.t1,
+            repeat_at=now + self._timers.t1,
+            give_up_at=now + self._timers.patience,
+        )
+
+    def _is_peer(self, request: Request) -> bool:
+        return self.dialog is not None and request.from_tag == self.dialog.remote_tag
+
+
+def outgoing_invite(
+    composer: Composer,
+    target: str,
+    flow: Flow,
+    *,
+    from_: NameAddr,
+    to: NameAddr,
+    sdp: str,
+    call_id: str | None = None,
+    headers: Sequence[Pair] = (),
+    max_forwards: int = 70,
+) -> Request:
+    """The INVITE that a calling leg begins with."""
+    pairs = [
+        ("From", f"{from_};tag={composer.new_token()}"),
+        ("To", str(to)),
+        ("Call-ID", call_id or f"{composer.new_token()}@{composer.domain}"),
+        ("CSeq", "1 INVITE"),
+        composer.contact(flow, from_.uri.user),
+        ALLOW,
+        SUPPORTED,
+        *headers,
+    ]
+    return composer.request("INVITE", target, pairs, flow, sdp=sdp, max_forwards=max_forwards)
+
+
+def _rejected(leg_id: str, moment: Moment) -> Rejected:
+    if moment.message is None:
+        return Rejected(leg_id, moment.code, None, None)
+    headers = moment.message.headers
+    return Rejected(
+        leg_id, moment.code, headers.first("reason"), _seconds(headers.first("retry-after"))
+    )
+
+
+def _seconds(retry_after: str | None) -> int | None:
+    # A comment or parameters may follow (RFC 3261 20.33); a broken value is as good as none.
+    words = (retry_after or "").replace(";", " ").replace("(", " ").split()
+    try:
+        return number(words[0], "Retry-After") if words else None
+    except BadSip:
+        return None
+
+
+def _reason(reason: str | None) -> list[Pair]:
+    return [("Reason", reason)] if reason else []

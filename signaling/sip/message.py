@@ -1,0 +1,305 @@
+"""SIP messages: header lines kept byte for byte, values decoded when they are asked for."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from signaling.sip.syntax import BadSip, is_token, number, split_list
+from signaling.sip.uri import NameAddr, Uri
+from signaling.sip.via import Via
+
+MAX_MESSAGE = 65_536
+MAX_LINES = 128
+MAX_LINE = 8_192
+
+_COMPACT = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "d": "request-disposition",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+}
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_VERSION = re.compile(r"SIP/[0-9]\.[0-9]", re.IGNORECASE)
+_REQUEST_URI = re.compile(r"[^\x00-\x20\x7f]+")
+_CODE = re.compile(r"[1-6][0-9]{2}")
+
+Pair = tuple[str, str]
+
+
+class Headers:
+    """Header lines as they came and in order, found by name in one look-up.
+
+    A folded header is one line that holds its line ends (RFC 3261 7.3.1). Bytes that are not
+    UTF-8 survive in the lines and become U+FFFD in the values.
+    """
+
+    __slots__ = ("_index", "lines")
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = tuple(lines)
+        self._index: dict[str, list[str]] = {}
+        for line in lines:
+            self._index.setdefault(_name_of(line), []).append(line)
+
+    @classmethod
+    def of(cls, pairs: Iterable[Pair]) -> "Headers":
+        """Headers of our own; ValueError when a value would start a header of its own."""
+        lines = []
+        for name, value in pairs:
+            if "\r" in value or "\n" in value or "\0" in value:
+                raise ValueError(f"a line end in our own {name}")
+            lines.append(f"{name}: {value}")
+        return cls(lines)
+
+    def named(self, name: str) -> Sequence[str]:
+        """The lines of one header as they came; `name` in lower case and long form."""
+        return self._index.get(name, ())
+
+    def first(self, name: str) -> str | None:
+        """The value of the first line of that name, None without one."""
+        lines = self._index.get(name)
+        return value_of(lines[0]) if lines else None
+
+    def only(self, name: str) -> str:
+        """The value of a header that must stand exactly once; BadSip otherwise."""
+        lines = self._index.get(name, ())
+        if len(lines) != 1:
+            raise BadSip(f"{name} must stand exactly once")
+        return value_of(lines[0])
+
+    def values(self, name: str) -> list[str]:
+        """All values of a list header, over its lines and their commas."""
+        return [
+            part
+            for line in self._index.get(name, ())
+            for part in split_list(value_of(line), ",")
+            if part
+        ]
+
+
+def _name_of(line: str) -> str:
+    name = line[: max(line.find(":"), 0)].rstrip(" \t").lower()
+    if not is_token(name):
+        raise BadSip("malformed header name")
+    return _COMPACT.get(name, name)
+
+
+def value_of(line: str) -> str:
+    """The value of one header line, unfolded."""
+    value = line[line.index(":") + 1 :].strip(" \t\r\n")
+    if "\r\n" in value:
+        value = " ".join(part.strip(" \t") for part in value.split("\r\n"))
+    if value.isascii():
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True)
+class CSeq:
+    """A request's place in its dialog, and the method that a response belongs to."""
+
+    number: int
+    method: str
+
+
+class Message:
+    """What requests and responses share; every accessor raises BadSip for what it cannot read."""
+
+    def __init__(self, start_line: str, headers: Headers, rest: bytes) -> None:
+        self.start_line = start_line
+        self.headers = headers
+        # All that follows the blank line; Content-Length says how much of it is ours.
+        self._rest = rest
+
+    @cached_property
+    def body(self) -> bytes:
+        """The body as Content-Length bounds it (RFC 3261 18.3)."""
+        if not self.headers.named("content-length"):
+            return self._rest
+        length = number(self.headers.only("content-length"), "Content-Length")
+        if length > len(self._rest):
+            raise BadSip("Content-Length is beyond the end")
+        return self._rest[:length]
+
+    @cached_property
+    def via(self) -> Via:
+        """The topmost hop."""
+        values = self.headers.values("via")
+        if not values:
+            raise BadSip("Via is missing")
+        return Via.parse(values[0])
+
+    @cached_property
+    def from_(self) -> NameAddr:
+        """Who sent the request, as the sender says."""
+        return NameAddr.parse(self.headers.only("from"))
+
+    @cached_property
+    def to(self) -> NameAddr:
+        """Whom the request was meant for at first."""
+        return NameAddr.parse(self.headers.only("to"))
+
+    @cached_property
+    def from_tag(self) -> str:
+        """Empty when there is none."""
+        return _tag(self.from_)
+
+    @cached_property
+    def to_tag(self) -> str:
+        """Empty when there is none."""
+        return _tag(self.to)
+
+    @cached_property
+    def call_id(self) -> str:
+        """Printable ASCII, at most 256 characters."""
+        value = self.headers.only("call-id")
+        if not (0 < len(value) <= 256 and value.isascii() and " " not in value):
+            raise BadSip("malformed Call-ID")
+        return value
+
+    @cached_property
+    def cseq(self) -> CSeq:
+        """Number and method."""
+        words = self.headers.only("cseq").split()
+        if len(words) != 2 or not is_token(words[1]):
+            raise BadSip("malformed CSeq")
+        return CSeq(number(words[0], "CSeq"), words[1])
+
+    @cached_property
+    def contacts(self) -> list[NameAddr]:
+        """The Contact headers; `*` is not an address and has to be looked for before."""
+        return [NameAddr.parse(value) for value in self.headers.values("contact")]
+
+    @cached_property
+    def record_routes(self) -> list[str]:
+        """The Record-Route headers as they came, each of them a readable address."""
+        return [value for value in self.headers.values("record-route") if NameAddr.parse(value)]
+
+    @property
+    def sdp(self) -> str | None:
+        """The session description, None when there is no body or one of another kind."""
+        kind = (self.headers.first("content-type") or "").partition(";")[0]
+        if not self.body or kind.strip().lower() != "application/sdp":
+            return None
+        return self.body.decode("utf-8", "replace")
+
+    def __bytes__(self) -> bytes:
+        head = "\r\n".join((self.start_line, *self.headers.lines, "", ""))
+        return head.encode("utf-8", "surrogateescape") + self._rest
+
+
+def _tag(address: NameAddr) -> str:
+    tag = address.parameter("tag")
+    if tag is None:
+        return ""
+    if len(tag) > 256 or not is_token(tag):
+        raise BadSip("malformed tag")
+    return tag
+
+
+class Request(Message):
+    """A request; `target` is the Request-URI as it came."""
+
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        headers: Headers,
+        rest: bytes = b"",
+        *,
+        version: str = "SIP/2.0",
+    ) -> None:
+        super().__init__(f"{method} {target} {version}", headers, rest)
+        self.method = method
+        self.target = target
+        self.version = version
+
+    @cached_property
+    def uri(self) -> Uri:
+        """The Request-URI."""
+        return Uri.parse(self.target)
+
+    @property
+    def max_forwards(self) -> int:
+        """How many hops are left; 70 where nothing is said (RFC 3261 16.6, step 3)."""
+        if not self.headers.named("max-forwards"):
+            return 70
+        return number(self.headers.only("max-forwards"), "Max-Forwards", maximum=255)
+
+
+class Response(Message):
+    """A response; `phrase` is for people only."""
+
+    def __init__(self, code: int, phrase: str, headers: Headers, rest: bytes = b"") -> None:
+        super().__init__(f"SIP/2.0 {code} {phrase}", headers, rest)
+        self.code = code
+        self.phrase = phrase
+
+
+def parse(data: bytes) -> Request | Response:
+    """One whole message, as a datagram brings it; BadSip if its lines are not those of SIP.
+
+    Only the framing is checked here: values raise BadSip when they are asked for.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise BadSip("message too large")
+    head, blank, rest = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
+    if not blank:
+        raise BadSip("the headers do not end")
+    lines = head.count(b"\r\n")
+    if lines != head.count(b"\r") or lines != head.count(b"\n") or _CONTROL.search(head):
+        raise BadSip("control characters in the headers")
+    start, *headers = _unfolded(head.decode("utf-8", "surrogateescape").split("\r\n"))
+    if start[:4].upper() == "SIP/":
+        return _response(start, Headers(headers), rest)
+    return _request(start, Headers(headers), rest)
+
+
+def _unfolded(lines: list[str]) -> list[str]:
+    whole: list[list[str]] = []
+    for line in lines:
+        if line[:1] not in (" ", "\t"):
+            whole.append([line])
+        elif len(whole) > 1:
+            whole[-1].append(line)
+        else:
+            raise BadSip("a continued line continues nothing")
+    if len(whole) > MAX_LINES + 1:
+        raise BadSip("too many headers")
+    joined = ["\r\n".join(parts) for parts in whole]
+    if any(len(line) > MAX_LINE for line in joined):
+        raise BadSip("a header is too long")
+    return joined
+
+
+def _request(start: str, headers: Headers, rest: bytes) -> Request:
+    words = start.split(" ")
+    if len(words) != 3:
+        raise BadSip("malformed request line")
+    method, target, version = words
+    if not (is_token(method) and _REQUEST_URI.fullmatch(target) and _VERSION.fullmatch(version)):
+        raise BadSip("malformed request line")
+    return Request(method, target, headers, rest, version=version.upper())
+
+
+def _response(start: str, headers: Headers, rest: bytes) -> Response:
+    version, _, status = start.partition(" ")
+    code, _, phrase = status.partition(" ")
+    if version.upper() != "SIP/2.0" or not _CODE.fullmatch(code):
+        raise BadSip("malformed status line")
+    return Response(int(code), phrase, headers, rest)

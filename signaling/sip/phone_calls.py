@@ -1,0 +1,155 @@
+"""Calls of SIP phones: INVITEs to the switchboard, and what calls do to the phones."""
+
+import uuid
+
+from signaling.call_actions import LegAction, Ring, ShowAnswer, ShowEnd, ShowRinging
+from signaling.call_events import Answered, Event, HungUp, Left, Rang, Rejected
+from signaling.call_model import Endpoint, EndpointKind
+from signaling.mailbox import Invitation
+from signaling.shared.errors import TryAgain
+from signaling.shared.messages import Party
+from signaling.shared.model import Account
+from signaling.shared.reasons import SIP_CODE, EndReason, from_sip
+from signaling.sip import events as sip
+from signaling.sip.admission import Admission
+from signaling.sip.agent import SipAgent
+from signaling.sip.events import LegEvent, Received
+from signaling.sip.registrations import Registrations
+from signaling.sip.uri import NameAddr, Uri
+from signaling.switchboard import Switchboard
+
+CALLER_MEDIA = 1
+
+
+class PhoneCalls:
+    """The leg port of SIP phones. A leg of the stack is named `call/endpoint`."""
+
+    def __init__(
+        self,
+        agent: SipAgent,
+        admission: Admission,
+        registrations: Registrations,
+        switchboard: Switchboard,
+        *,
+        domain: str,
+    ) -> None:
+        self._agent = agent
+        self._admission = admission
+        self._registrations = registrations
+        self._switchboard = switchboard
+        self._domain = domain
+        agent.serve("INVITE", self._invited)
+        agent.on_leg(self._happened)
+
+    # --- what a call does to a phone
+
+    def perform(self, invitation: Invitation, action: LegAction) -> None:
+        leg = f"{invitation.call}/{action.leg}"
+        agent = self._agent
+        match action:
+            case Ring(offer=offer):
+                self._ring(invitation, leg, action.leg, offer)
+            case ShowRinging():
+                agent.do(lambda stack, now: stack.ring(leg, 180, now=now))
+            case ShowAnswer(answer=answer):
+                agent.do(lambda stack, now: stack.answer(leg, answer, now=now))
+            case ShowEnd(reason=reason):
+                self._end(leg, reason)
+
+    def _ring(self, invitation: Invitation, leg: str, endpoint: str, offer: str) -> None:
+        binding = self._registrations.binding(endpoint)
+        if binding is None:
+            self._switchboard.post(invitation.call, Left(endpoint))
+            return
+        caller = Uri.parse(f"sip:{invitation.caller.address}")
+        callee = Uri.parse(binding.aor)
+        self._agent.do(
+            lambda stack, now: stack.call(
+                leg,
+                target=binding.uri,
+                flow=binding.flow,
+                from_=NameAddr(caller, invitation.caller.name),
+                to=NameAddr(callee),
+                sdp=offer,
+                now=now,
+            )
+        )
+
+    def _end(self, leg: str, reason: EndReason) -> None:
+        """Refuse an INVITE that is not answered; cancel ours, or say BYE; whichever applies."""
+        code = SIP_CODE[reason]
+        cause = f'SIP;cause={code};text="{reason.value}"'
+        headers = [("Reason", cause)]
+        if code == 503:
+            headers.append(("Retry-After", "5"))
+        if code == 488:
+            headers.append(("Warning", f'305 {self._domain} "No codec that both sides have"'))
+        refusal = code if code >= 300 else 480
+        said = None if reason is EndReason.HANGUP else cause
+        self._agent.do(lambda stack, now: stack.reject(leg, refusal, now=now, headers=headers))
+        self._agent.do(lambda stack, now: stack.hang_up(leg, now=now, reason=said))
+
+    # --- what phones do
+
+    async def _invited(self, received: Received) -> None:
+        admitted = await self._admission.admit(received)
+        if admitted is None:
+            return
+        account = admitted.account
+        request = received.request
+        if request.sdp is None:
+            warning = ("Warning", f'399 {self._domain} "An INVITE here needs an offer"')
+            self._agent.respond(received, 488, warning)
+            return
+        call = str(uuid.uuid4())
+        caller = self._caller(account, received)
+        leg = f"{call}/{caller.id}"
+        self._agent.do(lambda stack, now: stack.take(received.transaction, leg, now=now))
+        try:
+            self._switchboard.start(
+                call,
+                caller,
+                Party(account.address, account.display_name),
+                to=_dialled(request.uri),
+                media=CALLER_MEDIA,
+                offer=request.sdp,
+            )
+        except TryAgain:
+            self._end(leg, EndReason.LIMIT)
+
+    def _caller(self, account: Account, received: Received) -> Endpoint:
+        """The phone's own binding, so that a call to one's own address does not ring it."""
+        binding = self._registrations.at(account.address, received.flow)
+        endpoint = binding.id if binding is not None else str(uuid.uuid4())
+        return Endpoint(endpoint, EndpointKind.CONTACT, account.id, host=received.flow.host)
+
+    def _happened(self, event: LegEvent) -> None:
+        call, _, endpoint = event.leg.partition("/")
+        told = self._translate(event, call, endpoint)
+        if told is not None:
+            self._switchboard.post(call, told)
+
+    def _translate(self, event: LegEvent, call: str, endpoint: str) -> Event | None:
+        match event:
+            case sip.Ringing(code=code):
+                return Rang(endpoint) if code in (180, 183) else None
+            case sip.Answered(sdp=None):
+                self._end(event.leg, EndReason.INCOMPATIBLE)
+                return Rejected(endpoint, EndReason.INCOMPATIBLE)
+            case sip.Answered(sdp=str(sdp)):
+                return Answered(endpoint, sdp)
+            case sip.Rejected(code=code):
+                rang = self._switchboard.rang(call, endpoint)
+                return Rejected(endpoint, from_sip(code, after_ringing=rang))
+            case sip.Cancelled():
+                return HungUp(endpoint)
+            case sip.Ended(cause=sip.Cause.BYE):
+                return HungUp(endpoint)
+            case sip.Ended():
+                return Left(endpoint)
+        return None
+
+
+def _dialled(uri: Uri) -> str:
+    """The Request-URI as a person would dial it."""
+    return f"{uri.username}@{uri.host}" if uri.host else uri.username

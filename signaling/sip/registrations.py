@@ -1,0 +1,152 @@
+"""REGISTER on the wire and on disk: the registrar fed, its bindings kept over a restart."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from signaling import contacts as disk
+from signaling.call_model import Endpoint, EndpointKind
+from signaling.revocations import AccountRemoved, PhoneRemoved, Revocation
+from signaling.shared.model import Account
+from signaling.sip.admission import Admission
+from signaling.sip.agent import SipAgent
+from signaling.sip.events import Received
+from signaling.sip.flow import Flow
+from signaling.sip.registrar import Added, Contact, Registrar, Removed
+
+
+class Registrations:
+    """Where each account's SIP phones are. A binding knows the phone whose secret made it."""
+
+    def __init__(
+        self,
+        agent: SipAgent,
+        admission: Admission,
+        registrar: Registrar,
+        kept: disk.Contacts,
+        appeared: Callable[[Endpoint], None],
+    ) -> None:
+        self._agent = agent
+        self._admission = admission
+        self._registrar = registrar
+        self._kept = kept
+        self._appeared = appeared
+        self._aor_of: dict[str, str] = {}
+        self._phone_of: dict[str, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        agent.serve("REGISTER", self._register)
+
+    async def load(self) -> None:
+        """Take over what was registered before the restart."""
+        now, wall = self._agent.now(), time.time()
+        restored = []
+        for stored in await self._kept.load():
+            item = dict(stored.snapshot)
+            self._aor_of[stored.id] = stored.aor
+            self._phone_of[stored.id] = item.pop("phone")
+            restored.append(item | {"expires_at": stored.expires_at - wall})
+        self._registrar.restore(restored, now)
+        self._arm()
+
+    def endpoints(self, account: Account) -> list[Endpoint]:
+        """The account's phones that can be called now."""
+        return [
+            _endpoint(account, contact)
+            for contact in self._registrar.contacts(_aor(account.address), self._agent.now())
+        ]
+
+    def binding(self, contact_id: str) -> Contact | None:
+        """The binding with this id, while it lives."""
+        aor = self._aor_of.get(contact_id)
+        if aor is None:
+            return None
+        live = self._registrar.contacts(aor, self._agent.now())
+        return next((contact for contact in live if contact.id == contact_id), None)
+
+    def at(self, address: str, flow: Flow) -> Contact | None:
+        """The binding of `name@domain` that sits behind a flow."""
+        live = self._registrar.contacts(_aor(address), self._agent.now())
+        return next((contact for contact in live if contact.flow == flow), None)
+
+    def count(self) -> int:
+        """Bindings held."""
+        return len(self._aor_of)
+
+    def revoke(self, revocation: Revocation) -> None:
+        """Let go of bindings that rest on what is gone."""
+        if isinstance(revocation, AccountRemoved):
+            self._registrar.remove(_aor(revocation.address))
+        elif isinstance(revocation, PhoneRemoved):
+            for contact, phone in list(self._phone_of.items()):
+                if phone == revocation.phone:
+                    self._registrar.remove(self._aor_of[contact], contact)
+        self._settle()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _register(self, received: Received) -> None:
+        admitted = await self._admission.admit(received)
+        if admitted is None:
+            return
+        account, now = admitted.account, self._agent.now()
+        aor = _aor(account.address)
+        answer = self._registrar.register(aor, received.request, received.flow, now)
+        added = self._settle(admitted.phone)
+        if answer.code == 200:
+            await self._keep(aor)
+        self._agent.respond(received, answer.code, *answer.headers)
+        for contact in added:
+            self._appeared(_endpoint(account, contact))
+
+    def _settle(self, phone: str = "") -> list[Contact]:
+        """Follow what changed in the registrar; returns the bindings that are new."""
+        added = []
+        for event in self._registrar.events():
+            contact = event.contact
+            match event:
+                case Added():
+                    self._aor_of[contact.id] = contact.aor
+                    self._phone_of[contact.id] = phone
+                    added.append(contact)
+                case Removed():
+                    self._aor_of.pop(contact.id, None)
+                    self._phone_of.pop(contact.id, None)
+        self._arm()
+        return added
+
+    async def _keep(self, aor: str) -> None:
+        now, wall = self._agent.now(), time.time()
+        live = self._registrar.contacts(aor, now)
+        rows = [
+            disk.Contact(aor, contact.id, self._snapshot(contact), wall + contact.expires_at - now)
+            for contact in live
+        ]
+        await self._kept.replace(aor, rows)
+
+    def _snapshot(self, contact: Contact) -> dict[str, Any]:
+        return asdict(contact) | {"phone": self._phone_of[contact.id]}
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        at = self._registrar.next_timer()
+        if at is not None:
+            self._timer = asyncio.get_running_loop().call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._registrar.handle_timer(self._agent.now())
+        self._settle()
+
+
+def _aor(address: str) -> str:
+    return f"sip:{address}"
+
+
+def _endpoint(account: Account, contact: Contact) -> Endpoint:
+    return Endpoint(contact.id, EndpointKind.CONTACT, account.id, host=contact.flow.host)

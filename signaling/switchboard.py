@@ -1,0 +1,339 @@
+"""Every call of this process: starts them, finds whom they ring, remembers how they ended."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from media.engine import MediaEngine, MediaEvent
+from signaling.call_actions import CloseMedia, Finish, ShowEnd
+from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
+from signaling.call_model import Endpoint, EndpointKind, LegState
+from signaling.call_state import Call
+from signaling.mailbox import Invitation, LegPort, Mailbox, Services
+from signaling.media_link import MediaLink, event_from
+from signaling.route import Nowhere, find_route
+from signaling.shared.bus import Bus, account_topic
+from signaling.shared.errors import Forbidden, NoSuchCall, TryAgain, WSPhoneError
+from signaling.shared.messages import CallInfo, Party
+from signaling.shared.model import Account, CallRecord, LegRecord
+from signaling.shared.reasons import SIP_CODE, EndedBy, EndReason
+
+log = logging.getLogger(__name__)
+
+MAX_CALLS = 2_000
+MAX_ENDPOINTS = 32
+"""Endpoints that one call rings at most."""
+REMEMBER_SECONDS = 600.0
+MAX_REMEMBERED = 10_000
+STOP_SECONDS = 5.0
+
+
+class Directory(Protocol):
+    """Where addresses are looked up and finished calls are kept."""
+
+    async def find(self, user: str) -> Account | None:
+        """The account that owns the address `user` of our domain."""
+
+    async def record(self, record: CallRecord) -> None:
+        """Keep a finished call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switching:
+    """How calls are made here. `own_domains` are the hosts that mean this server, lower-case."""
+
+    own_domains: Collection[str]
+    ring_seconds: float
+    direct: bool
+
+
+class Switchboard:
+    """Calls by their ids; sessions and phones reach them through `start`, `find` and `touch`."""
+
+    def __init__(
+        self, settings: Switching, engine: MediaEngine, bus: Bus, directory: Directory
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._bus = bus
+        self._directory = directory
+        self._ports: dict[EndpointKind, LegPort] = {}
+        self._endpoints: list[Callable[[Account], list[Endpoint]]] = []
+        self._calls: dict[str, Mailbox] = {}
+        self._of_endpoint: dict[str, set[str]] = {}
+        self._ended: OrderedDict[str, tuple[float, frozenset[str], dict[str, CallInfo]]] = (
+            OrderedDict()
+        )
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = False
+        self._services = Services(self._ports, self._find, self._joined, self._finished)
+        engine.listen(self._heard)
+
+    def connect(
+        self, kind: EndpointKind, port: LegPort, endpoints: Callable[[Account], list[Endpoint]]
+    ) -> None:
+        """Add a kind of leg: who tells it things, and how an account's endpoints are listed."""
+        self._ports[kind] = port
+        self._endpoints.append(endpoints)
+
+    def count(self) -> int:
+        """Calls that are not over."""
+        return len(self._calls)
+
+    def start(
+        self, call: str, caller: Endpoint, party: Party, *, to: str, media: int, offer: str
+    ) -> Mailbox:
+        """Begin a call, or find it begun by the same caller: a repeat is harmless.
+
+        Raises Forbidden for an id of somebody else's, TryAgain when there are too many calls.
+        """
+        known = self._calls.get(call)
+        if known is not None:
+            if known.call.caller != caller.id:
+                raise Forbidden("this call id belongs to another call")
+            return known
+        self._refuse_ended(call, caller.account)
+        if self._stopping or len(self._calls) >= MAX_CALLS:
+            raise TryAgain("this server takes no more calls now", retry_after=5)
+        ring_seconds = self._settings.ring_seconds
+        state = Call.begin(
+            call,
+            caller,
+            media=media,
+            offer=offer,
+            ring_seconds=ring_seconds,
+            direct_allowed=self._settings.direct,
+        )
+        invitation = Invitation(call, party, to, time.time() + ring_seconds)
+        mailbox = Mailbox(state, invitation, MediaLink(self._engine, state), self._services)
+        self._calls[call] = mailbox
+        self._joined(call, caller.id)
+        task = asyncio.create_task(self._run(mailbox), name=f"call {call}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return mailbox
+
+    def find(self, call: str, account: str) -> Mailbox:
+        """The call, if it lives and the account takes part or is called.
+
+        Raises NoSuchCall, which says how it ended where we know.
+        """
+        mailbox = self._calls.get(call)
+        if mailbox is None:
+            self._refuse_ended(call, account)
+            raise NoSuchCall("there is no such call")
+        accounts = {leg.endpoint.account for leg in mailbox.call.legs.values()}
+        if account not in accounts and account != mailbox.call.callee_account:
+            raise NoSuchCall("there is no such call")
+        return mailbox
+
+    def post(self, call: str, event: Event) -> None:
+        """Tell a call something; one that is over hears nothing."""
+        mailbox = self._calls.get(call)
+        if mailbox is not None:
+            mailbox.post(event)
+
+    def rang(self, call: str, endpoint: str) -> bool:
+        """Whether the leg said that it rings."""
+        mailbox = self._calls.get(call)
+        leg = mailbox.call.legs.get(endpoint) if mailbox is not None else None
+        return leg is not None and leg.rang
+
+    def touch(self, endpoint: str, event: Event) -> None:
+        """Tell every call of an endpoint what became of it."""
+        for call in list(self._of_endpoint.get(endpoint, ())):
+            mailbox = self._calls.get(call)
+            if mailbox is not None:
+                mailbox.post(event)
+
+    def appeared(self, endpoint: Endpoint) -> None:
+        """An endpoint can be reached from now on: calls that ring its account ring it too."""
+        self._bus.publish(account_topic(endpoint.account), endpoint)
+
+    def calls_of_device(self, account: str, device: str) -> list[CallInfo]:
+        """The live calls that the device takes part in, as it sees them."""
+        return [
+            info(mailbox, leg.id)
+            for mailbox in self._calls.values()
+            for leg in mailbox.call.legs.values()
+            if leg.state is LegState.IN
+            and (leg.endpoint.account, leg.endpoint.device) == (account, device)
+        ]
+
+    def ended(self, call: str, account: str) -> CallInfo | None:
+        """How a call of the account's ended, if that was not long ago."""
+        known = self._ended.get(call)
+        return known[2].get(account) if known is not None else None
+
+    async def stop(self) -> None:
+        """Refuse new calls, end the live ones, wait until everyone was told."""
+        self._stopping = True
+        for mailbox in list(self._calls.values()):
+            mailbox.post(Stopped(EndReason.SERVER_RESTART))
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    # --- what mailboxes use
+
+    async def _run(self, mailbox: Mailbox) -> None:
+        try:
+            await mailbox.run()
+        except Exception:  # noqa: BLE001  the edge of a call: the others go on
+            log.exception("call %s broke", mailbox.call.id)
+            await self._bury(mailbox)
+
+    async def _bury(self, mailbox: Mailbox) -> None:
+        """End a call whose own rules failed: everyone is told, nothing stays behind."""
+        call = mailbox.call
+        call.end(EndReason.ERROR, EndedBy.SERVER, asyncio.get_running_loop().time())
+        for action in call.take_actions():
+            if isinstance(action, ShowEnd):
+                port = self._ports[call.legs[action.leg].endpoint.kind]
+                port.perform(mailbox.invitation, action)
+            elif isinstance(action, CloseMedia):
+                await mailbox.media.perform(action)
+            elif isinstance(action, Finish):
+                await self._finished(mailbox, action)
+
+    async def _find(self, mailbox: Mailbox) -> Found | Unroutable:
+        route = find_route(mailbox.invitation.to, own_domains=self._settings.own_domains)
+        if isinstance(route, Nowhere):
+            log.info("call %s leads nowhere: %s", mailbox.call.id, route.detail)
+            return Unroutable(route.reason)
+        account = await self._directory.find(route.user)
+        if account is None:
+            return Unroutable(EndReason.NOT_FOUND)
+        mailbox.call.callee_account = account.id
+
+        def late(endpoint: Endpoint) -> None:
+            mailbox.post(Appeared(endpoint))
+
+        # Before the list is made, so that nobody who connects in between is missed.
+        mailbox.leave.append(self._bus.subscribe(account_topic(account.id), late))
+        found = [each for endpoints in self._endpoints for each in endpoints(account)]
+        others = [each for each in found if each.id != mailbox.call.caller]
+        return Found(tuple(others[:MAX_ENDPOINTS]))
+
+    def _joined(self, call: str, endpoint: str) -> None:
+        self._of_endpoint.setdefault(endpoint, set()).add(call)
+
+    def _heard(self, event: MediaEvent) -> None:
+        self.post(*event_from(event))
+
+    async def _finished(self, mailbox: Mailbox, finish: Finish) -> None:
+        call = mailbox.call
+        self._calls.pop(call.id, None)
+        for leg in call.legs:
+            of_endpoint = self._of_endpoint.get(leg)
+            if of_endpoint is not None:
+                of_endpoint.discard(call.id)
+                if not of_endpoint:
+                    del self._of_endpoint[leg]
+        log.info(
+            "call %s ended: %s by %s after %.1f s, %s, %d legs",
+            call.id,
+            finish.reason.value,
+            finish.by.value,
+            finish.seconds,
+            call.mode.value,
+            len(call.legs),
+        )
+        self._remember(mailbox, finish)
+        try:
+            await self._directory.record(record(mailbox, finish))
+        except WSPhoneError:
+            log.exception("call %s: its record could not be kept", call.id)
+
+    def _remember(self, mailbox: Mailbox, finish: Finish) -> None:
+        now = asyncio.get_running_loop().time()
+        told = {
+            leg.endpoint.account: info(mailbox, leg.id, finish)
+            for leg in reversed(mailbox.call.legs.values())
+        }
+        self._ended[mailbox.call.id] = (now, frozenset(told), told)
+        while self._ended:
+            ended_at = next(iter(self._ended.values()))[0]
+            if len(self._ended) <= MAX_REMEMBERED and now - ended_at < REMEMBER_SECONDS:
+                break
+            self._ended.popitem(last=False)
+
+    def _refuse_ended(self, call: str, account: str) -> None:
+        known = self._ended.get(call)
+        if known is None:
+            return
+        if account not in known[1]:
+            raise NoSuchCall("there is no such call")
+        reason = known[2][account].reason
+        raise NoSuchCall(f"the call is over: {reason}", ended=reason)
+
+
+def info(mailbox: Mailbox, leg_id: str, finish: Finish | None = None) -> CallInfo:
+    """A call as one of its legs sees it."""
+    call, leg = mailbox.call, mailbox.call.legs[leg_id]
+    invitation = mailbox.invitation
+    told = CallInfo(
+        call=call.id,
+        state=call.state.value,
+        role="caller" if leg.caller else "callee",
+        peer=invitation.to if leg.caller else invitation.caller.address,
+        media=leg.media,
+        seconds=call.seconds(asyncio.get_running_loop().time()),
+    )
+    if finish is not None:
+        reason = finish.reason if leg.caller or leg.reason is None else leg.reason
+        told.reason, told.code, told.by = reason.value, SIP_CODE[reason], finish.by.value
+        told.seconds = finish.seconds
+    return told
+
+
+def record(mailbox: Mailbox, finish: Finish) -> CallRecord:
+    """What the history keeps of a call."""
+    call, invitation, ended_at = mailbox.call, mailbox.invitation, time.time()
+    return CallRecord(
+        id=call.id,
+        caller=call.caller_leg().endpoint.account,
+        callee=call.callee_account,
+        caller_address=invitation.caller.address,
+        callee_address=invitation.to,
+        mode=call.mode.value,
+        state=call.state.value,
+        reason=finish.reason,
+        code=SIP_CODE[finish.reason],
+        by=finish.by,
+        started_at=mailbox.started_at,
+        answered_at=ended_at - finish.seconds if call.answered_at is not None else None,
+        ended_at=ended_at,
+        seconds=finish.seconds,
+        legs=tuple(leg_record(mailbox, leg) for leg in call.legs),
+    )
+
+
+def leg_record(mailbox: Mailbox, leg_id: str) -> LegRecord:
+    """What the history keeps of one leg."""
+    leg = mailbox.call.legs[leg_id]
+    figures = mailbox.media.figures.get(leg_id)
+    kept: Mapping[str, object] = {}
+    if figures is not None:
+        kept = {
+            "received": figures.received,
+            "sent": figures.sent,
+            "lost": figures.lost,
+            "dropped": figures.dropped,
+        }
+    return LegRecord(
+        id=f"{mailbox.call.id}/{leg_id}",
+        kind=leg.endpoint.kind.value,
+        endpoint=leg_id,
+        account=leg.endpoint.account,
+        state="rang" if leg.rang else leg.state.value,
+        reason=leg.reason,
+        codec=mailbox.call.codec if leg.engine or figures is not None else None,
+        figures=kept,
+    )

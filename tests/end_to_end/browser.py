@@ -1,0 +1,247 @@
+"""Chromium as a softphone: the page, what a person does with it, and what comes out of it."""
+
+import base64
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+
+CHROMIUM = "/usr/bin/chromium"
+
+FLAGS = (
+    "--no-sandbox",
+    "--autoplay-policy=no-user-gesture-required",
+    "--allow-loopback-in-peer-connection",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+RAW_AUDIO = '{"echoCancellation":false,"noiseSuppression":false,"autoGainControl":false}'
+
+# Chromium hides its addresses behind mDNS names as long as the page may not use the microphone:
+# a page that shall hide them gets its sound from a file instead, at the same door.
+FILE_AS_MICROPHONE = """
+navigator.mediaDevices.getUserMedia = async () => {
+  const context = new AudioContext();
+  const file = await fetch("/microphone.wav");
+  const source = context.createBufferSource();
+  source.buffer = await context.decodeAudioData(await file.arrayBuffer());
+  const microphone = context.createMediaStreamDestination();
+  source.connect(microphone);
+  source.start();
+  return microphone.stream;
+};
+"""
+
+START_RECORDING = """() => {
+  const [call] = window.wsphone.calls();
+  const recorder = new MediaRecorder(call.remoteStream, { mimeType: "audio/webm;codecs=pcm" });
+  const parts = [];
+  recorder.ondataavailable = (event) => parts.push(event.data);
+  window.recording = { recorder, parts };
+  recorder.start(1000);
+}"""
+
+STOP_RECORDING = """async () => {
+  const { recorder, parts } = window.recording;
+  await new Promise((resolve) => { recorder.onstop = resolve; recorder.stop(); });
+  const reader = new FileReader();
+  const read = new Promise((resolve) => { reader.onload = resolve; });
+  reader.readAsDataURL(new Blob(parts));
+  await read;
+  return reader.result.split(",", 2)[1];
+}"""
+
+CONNECTED = """() => {
+  const [call] = window.wsphone.calls();
+  return call && call.pc && call.pc.connectionState === "connected";
+}"""
+
+INBOUND_CODEC = """async () => {
+  const [call] = window.wsphone.calls();
+  const stats = [...(await call.pc.getStats()).values()];
+  const inbound = stats.find((entry) => entry.type === "inbound-rtp");
+  return stats.find((entry) => entry.id === inbound.codecId).mimeType;
+}"""
+
+LOCAL_CANDIDATES = """async () => {
+  const [call] = window.wsphone.calls();
+  return call.pc.localDescription.sdp.match(/^a=candidate:.*$/gm) ?? [];
+}"""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the page says that a call ended."""
+
+    reason: str
+    by: str
+
+
+async def launch(playwright: Playwright, *, microphone: Path | None) -> Browser:
+    """A Chromium whose microphone is a WAV file, or one that may not use a microphone."""
+    voice = (
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={microphone}",
+    )
+    return await playwright.chromium.launch(
+        executable_path=CHROMIUM, args=[*FLAGS, *(voice if microphone else ())]
+    )
+
+
+class Softphone:
+    """One tab with the page; `url` may lead through a relay."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def part(self, name: str) -> Locator:
+        """An element of the page by its data-testid."""
+        return self.page.get_by_test_id(name)
+
+    async def log_in(self, username: str, password: str) -> None:
+        await self.try_log_in(username, password)
+        await self.online()
+
+    async def try_log_in(self, username: str, password: str) -> None:
+        await self.part("login-username").fill(username)
+        await self.part("login-password").fill(password)
+        await self.part("login-submit").click()
+
+    async def log_out(self) -> None:
+        await self.part("logout").click()
+        await expect(self.part("login-submit")).to_be_visible()
+
+    async def online(self) -> None:
+        await self.connection("online")
+
+    async def connection(self, state: str) -> None:
+        await expect(self.part("connection")).to_have_attribute("data-state", state, timeout=15000)
+
+    async def dial(self, address: str) -> None:
+        await self.part("dial-input").fill(address)
+        await self.part("dial-call").click()
+
+    async def rings(self) -> str:
+        """Wait for a call to come in; who it says is calling."""
+        await expect(self.part("incoming")).to_be_visible(timeout=10000)
+        return await self.part("incoming-from").inner_text()
+
+    async def stops_ringing(self) -> None:
+        await expect(self.part("incoming")).to_be_hidden(timeout=10000)
+
+    async def accept(self) -> None:
+        await self.part("accept").click()
+
+    async def decline(self) -> None:
+        await self.part("decline").click()
+
+    async def hang_up(self) -> None:
+        await self.part("hangup").click()
+
+    async def press(self, keys: str) -> None:
+        """Open the keypad and press digits, * and #."""
+        await self.part("keypad-toggle").click()
+        names = {"*": "star", "#": "hash"}
+        for key in keys:
+            await self.part(f"key-{names.get(key, key)}").click()
+
+    async def in_state(self, state: str, *, seconds: float = 15) -> None:
+        """Wait until the call is trying, ringing, talking or ended."""
+        call = self.part("call")
+        await expect(call).to_have_attribute("data-state", state, timeout=seconds * 1000)
+
+    async def talks(self) -> None:
+        """Wait until the call is answered and its media are connected."""
+        await self.in_state("talking")
+        await self.page.wait_for_function(CONNECTED, timeout=10000)
+
+    async def ended(self, *, seconds: float = 15) -> Ended:
+        """Wait for the end of the call, note how it ended, and put the note away."""
+        await self.in_state("ended", seconds=seconds)
+        call = self.part("call")
+        reason = await call.get_attribute("data-reason")
+        by = await call.get_attribute("data-by")
+        sentence = await self.part("call-reason").inner_text()
+        assert sentence.strip(), "the page gives no reason in words"
+        await self.part("dismiss").click()
+        return Ended(reason or "", by or "")
+
+    async def candidates(self) -> list[str]:
+        """The lines of the candidates that the page has gathered for its call."""
+        found: list[str] = await self.page.evaluate(LOCAL_CANDIDATES)
+        return found
+
+    async def codec(self) -> str:
+        """In which codec the page hears the other side, as a MIME type."""
+        return str(await self.page.evaluate(INBOUND_CODEC))
+
+    @asynccontextmanager
+    async def recording(self, path: Path) -> AsyncIterator[None]:
+        """Record what the page hears while the block runs, to a WAV file."""
+        await self.page.evaluate(START_RECORDING)
+        yield
+        webm = path.with_suffix(".webm")
+        webm.write_bytes(base64.b64decode(await self.page.evaluate(STOP_RECORDING)))
+        _to_wav(webm, path)
+
+
+@asynccontextmanager
+async def softphone(
+    browser: Browser, url: str, *, voice: Path | None = None
+) -> AsyncIterator[Softphone]:
+    """A tab in a profile of its own; `voice` is the microphone of a browser that has none."""
+    context = await browser.new_context()
+    try:
+        await prepare(context, voice=voice)
+        phone = await open_tab(context, url)
+        yield phone
+        await leave(phone)
+    finally:
+        await context.close()
+
+
+async def prepare(context: BrowserContext, *, voice: Path | None = None) -> None:
+    """Let the pages of a profile send their sound as it is, and from `voice` if that is given."""
+    await context.add_init_script(f"localStorage.setItem('wsphone.audio', '{RAW_AUDIO}')")
+    if voice is not None:
+        await context.add_init_script(FILE_AS_MICROPHONE)
+        await context.route("**/microphone.wav", lambda route: route.fulfill(path=voice))
+
+
+async def open_tab(context: BrowserContext, url: str) -> Softphone:
+    phone = Softphone(await context.new_page())
+    await phone.page.goto(url)
+    return phone
+
+
+async def leave(phone: Softphone) -> None:
+    """Log out, so that nothing rings here any more; the page must have run without an error."""
+    if await phone.part("logout").is_visible():
+        await phone.log_out()
+    assert phone.complaints == [], phone.complaints
+
+
+def hides_addresses(candidates: list[str]) -> bool:
+    """Whether every host candidate stands behind an mDNS name."""
+    return bool(candidates) and all(re.search(r"\.local \d+ typ host", c) for c in candidates)
+
+
+def _to_wav(webm: Path, wav: Path) -> None:
+    with av.open(str(webm)) as container:
+        stream = container.streams.audio[0]
+        blocks = [frame.to_ndarray() for frame in container.decode(stream)]
+        # packed samples: the channels of a moment stand side by side
+        samples = np.concatenate([block.reshape(-1, stream.channels) for block in blocks])
+        soundfile.write(wav, samples, stream.rate)

@@ -1,0 +1,118 @@
+"""What the end-to-end tests share: one server, sounds, browsers and telephones."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Playwright, async_playwright
+
+from tests.end_to_end.browser import Softphone, launch, softphone
+from tests.end_to_end.linphone import Line, Linphone
+from tests.end_to_end.ports import take_ports
+from tests.end_to_end.server import ALICE, BOB, CAROL, Person, Server, running_server
+from tests.end_to_end.sounds import Sounds, make_sounds
+from tests.end_to_end.wsclient import Clients, clients
+
+NAMESPACE = "wsphone0"
+
+StartLinphone = Callable[..., Awaitable[Linphone]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_network() -> None:
+    """Real programs on fixed ports: only in a network of their own."""
+    if NAMESPACE not in [name for _, name in socket.if_nameindex()]:
+        pytest.exit(
+            "The end-to-end tests need a network of their own: run "
+            "`tests/end_to_end/namespace.sh .venv/bin/pytest tests/end_to_end`, or `make test`.",
+            returncode=2,
+        )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sounds(tmp_path_factory: pytest.TempPathFactory) -> Sounds:
+    return await make_sounds(tmp_path_factory.mktemp("sounds"))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """The server that most tests call through: alice, bob and carol, rings of five seconds."""
+    folder = tmp_path_factory.mktemp("server")
+    async with running_server(folder, (ALICE, BOB, CAROL)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def playwright() -> AsyncIterator[Playwright]:
+    async with async_playwright() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium(playwright: Playwright, sounds: Sounds) -> AsyncIterator[Browser]:
+    """A browser whose microphone hears voice a."""
+    browser = await launch(playwright, microphone=sounds.a.looped)
+    yield browser
+    await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shy_chromium(playwright: Playwright) -> AsyncIterator[Browser]:
+    """A browser that hides its addresses behind mDNS names; voices come from files."""
+    browser = await launch(playwright, microphone=None)
+    yield browser
+    await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def alice(chromium: Browser, server: Server) -> AsyncIterator[Softphone]:
+    """alice's page, logged in, speaking with voice a."""
+    async with softphone(chromium, server.url) as phone:
+        await phone.log_in(ALICE.name, ALICE.password)
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def linphone(
+    server: Server, sounds: Sounds, tmp_path: Path
+) -> AsyncIterator[StartLinphone]:
+    """Starts telephones that speak with voice b and are registered with the server."""
+    started: list[Linphone] = []
+
+    async def start(
+        person: Person,
+        *,
+        codecs: Sequence[str] = ("opus", "PCMU", "PCMA"),
+        auto_answer: bool = False,
+        max_calls: int = 10,
+    ) -> Linphone:
+        ports = take_ports()
+        line = Line(
+            user=person.name,
+            secret=person.secret,
+            registrar=server.ports.sip,
+            sip_port=ports.sip,
+            rtp_port=ports.media_min,
+            codecs=codecs,
+            max_calls=max_calls,
+        )
+        folder = tmp_path / f"linphone{len(started)}"
+        phone = await Linphone.start(
+            line, folder, speech=sounds.b.looped, auto_answer=auto_answer
+        )
+        started.append(phone)
+        await phone.registered()
+        return phone
+
+    yield start
+    for phone in started:
+        await phone.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def wire(server: Server) -> AsyncIterator[Clients]:
+    """Clients of the bare protocol."""
+    async with clients(server.url) as group:
+        yield group

@@ -1,0 +1,245 @@
+"""Linphone's console program as a telephone: its configuration, and what a person does with it."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.end_to_end.process import Program, ProgramFailed
+
+# name, clock rate, channels: as Linphone lists them
+CODECS: dict[str, tuple[str, int, int]] = {
+    "opus": ("opus", 48000, 2),
+    "PCMU": ("PCMU", 8000, 1),
+    "PCMA": ("PCMA", 8000, 1),
+    "speex/16000": ("speex", 16000, 1),
+    "speex/8000": ("speex", 8000, 1),
+    "G722": ("G722", 8000, 1),
+    "GSM": ("GSM", 8000, 1),
+    "G729": ("G729", 8000, 1),
+}
+
+# how Linphone words the end of a call
+ENDED_NORMALLY = "No error"
+DECLINED = "Call declined"
+NOT_FOUND = "User not found"
+UNAVAILABLE = "Temporarily unavailable"
+INCOMPATIBLE = "Incompatible media capabilities"
+
+CONFIGURATION = """\
+[sip]
+bind_address=127.0.0.1
+sip_port={sip_port}
+sip_tcp_port=0
+sip_tls_port=0
+use_ipv6=0
+guess_hostname=0
+contact="{user}" <sip:{user}@127.0.0.1>
+media_encryption=none
+default_proxy={default_proxy}
+[rtp]
+bind_address=127.0.0.1
+audio_rtp_port={rtp_port}-{rtp_port_max}
+[sound]
+echocancellation=0
+agc=0
+echolimiter=0
+disable_ringing=1
+[video]
+enabled=0
+capture=0
+display=0
+[net]
+nat_policy_ref=none
+push_notification=0
+[nat_policy_0]
+ref=none
+protocols=
+[misc]
+max_calls={max_calls}
+enable_basic_to_client_group_chat_room_migration=0
+log_collection_upload_server_url=
+"""
+
+REGISTRATION = """\
+[proxy_0]
+reg_proxy=<sip:127.0.0.1:{registrar};transport=udp>
+reg_route=<sip:127.0.0.1:{registrar};transport=udp;lr>
+reg_identity="{user}" <sip:{user}@{domain}>
+reg_expires=120
+reg_sendregister=1
+publish=0
+[auth_info_0]
+username={user}
+userid={user}
+passwd={secret}
+realm={domain}
+domain={domain}
+"""
+
+CODEC = """\
+[audio_codec_{index}]
+mime={mime}
+rate={rate}
+channels={channels}
+enabled={enabled}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """A telephone's place in the network, and the account it registers with, if any."""
+
+    user: str
+    sip_port: int
+    rtp_port: int
+    registrar: int | None = None
+    secret: str = ""
+    domain: str = "wsphone.local"
+    codecs: Sequence[str] = ("opus", "PCMU", "PCMA")
+    max_calls: int = 10
+
+    def configuration(self) -> str:
+        """The text of a linphonerc; codecs that are not wanted have to be listed as disabled."""
+        text = CONFIGURATION.format(
+            user=self.user,
+            sip_port=self.sip_port,
+            rtp_port=self.rtp_port,
+            rtp_port_max=self.rtp_port + 98,
+            default_proxy=-1 if self.registrar is None else 0,
+            max_calls=self.max_calls,
+        )
+        if self.registrar is not None:
+            text += REGISTRATION.format(
+                user=self.user, registrar=self.registrar, secret=self.secret, domain=self.domain
+            )
+        unwanted = [name for name in CODECS if name not in self.codecs]
+        for index, name in enumerate([*self.codecs, *unwanted]):
+            mime, rate, channels = CODECS[name]
+            text += CODEC.format(
+                index=index,
+                mime=mime,
+                rate=rate,
+                channels=channels,
+                enabled=int(name in self.codecs),
+            )
+        return text
+
+
+class Linphone:
+    """A running linphonec that speaks from a file and records what it hears to another."""
+
+    def __init__(self, line: Line, program: Program, folder: Path) -> None:
+        self.line = line
+        self.log = folder / "debug.log"
+        self.recording = folder / "heard.wav"
+        self._program = program
+
+    @classmethod
+    async def start(
+        cls, line: Line, folder: Path, *, speech: Path, auto_answer: bool = False
+    ) -> "Linphone":
+        home = folder / "home"
+        (home / ".local/share/linphone").mkdir(parents=True)
+        configuration = folder / "linphonerc"
+        configuration.write_text(line.configuration())
+        program = await Program.start(
+            "linphonec",
+            *("-c", str(configuration), "-d", "5", "-l", str(folder / "debug.log")),
+            *(["-a"] if auto_answer else []),
+            env={"HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb"},
+        )
+        phone = cls(line, program, folder)
+        try:
+            await phone.expect("linphonec> ")
+            await phone.command("soundcard use files", "Using wav files")
+            phone.write(f"play {speech}")
+            phone.write(f"record {phone.recording}")
+        except BaseException:
+            await program.stop()
+            raise
+        return phone
+
+    @property
+    def address(self) -> str:
+        """Where to reach it without a registrar."""
+        return f"sip:{self.line.user}@127.0.0.1:{self.line.sip_port}"
+
+    def mark(self) -> int:
+        return self._program.mark()
+
+    def write(self, command: str) -> None:
+        self._program.write(command)
+
+    async def command(self, command: str, answer: str) -> re.Match[str]:
+        """Give a command and wait for `answer` to it."""
+        since = self.mark()
+        self.write(command)
+        return await self.expect(answer, since=since)
+
+    async def expect(
+        self, pattern: str, *, since: int = 0, seconds: float = 10
+    ) -> re.Match[str]:
+        try:
+            return await self._program.expect(pattern, since=since, seconds=seconds)
+        except ProgramFailed as failure:
+            failure.add_note(f"{self.line.user}'s Linphone logs to {self.log}")
+            raise
+
+    async def registered(self) -> None:
+        """Wait until the registrar has accepted it."""
+        await self.expect(r"Registration on \S+ successful")
+
+    async def refused_registration(self) -> str:
+        """Wait until the registrar has refused it; the reason that Linphone prints."""
+        return (await self.expect(r"Registration on \S+ failed: (.*)"))[1]
+
+    def call(self, address: str) -> int:
+        """Dial; returns the mark from which what becomes of the call is printed."""
+        since = self.mark()
+        self.write(f"call {address}")
+        return since
+
+    async def rings(self, *, since: int = 0) -> str:
+        """Wait for a call to come in; the caller's address as it shows it."""
+        pattern = r"Receiving new incoming call from (.*?), assigned"
+        return (await self.expect(pattern, since=since))[1]
+
+    def answer(self) -> None:
+        self.write("answer")
+
+    def hang_up(self) -> None:
+        """End the call; a call that rings is declined."""
+        self.write("terminate")
+
+    def press(self, digits: str) -> None:
+        self.write(digits)
+
+    async def talks(self, *, since: int = 0) -> None:
+        await self.expect(r"Media streams established", since=since)
+
+    async def hears_tone(self, digit: str, *, since: int = 0) -> int:
+        """Wait for one telephone-event; returns the mark behind it."""
+        return (await self.expect(rf"Receiving tone {re.escape(digit)}\b", since=since)).end()
+
+    async def ended(self, *, since: int = 0, seconds: float = 10) -> str:
+        """Wait for the end of a call; the reason that Linphone prints."""
+        pattern = r"Call \d+ with .* (?:ended \((.*)\)|error)\.\n"
+        return (await self.expect(pattern, since=since, seconds=seconds))[1]
+
+    async def close(self) -> None:
+        """Quit as a person does, so that it unregisters; by force when it does not obey."""
+        self.write("quit")
+        try:
+            await self._program.wait()
+        except ProgramFailed:
+            await self._program.stop()
+            raise
+
+    async def kill(self) -> None:
+        await self._program.stop()
+
+
+async def close_all(phones: Sequence[Linphone]) -> None:
+    await asyncio.gather(*(phone.close() for phone in phones))

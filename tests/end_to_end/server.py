@@ -1,0 +1,165 @@
+"""The server under test: a `wsphone run` of its own, and the commands beside it."""
+
+import os
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+
+from tests.end_to_end.ports import Ports, take_ports
+from tests.end_to_end.process import Program
+from tests.end_to_end.waiting import eventually
+
+ROOT = Path(__file__).parents[2]
+
+CONFIGURATION = """\
+data_dir = "var"
+[http]
+port = {ports.http}
+allowed_origins = ["http://127.0.0.1:{ports.relay}"]
+[sip]
+port = {ports.sip}
+[media]
+port_min = {ports.media_min}
+port_max = {ports.media_max}
+[calls]
+ring_seconds = {ring_seconds}
+resume_seconds = {resume_seconds}
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """An account: its password for the page, the secret for a SIP phone."""
+
+    name: str
+    password: str
+    secret: str
+
+
+ALICE = Person("alice", "a quiet afternoon in may", "K7QM-2WXR-9HTV-4DNP")
+BOB = Person("bob", "seven boats on the river", "P4JB-8ZCD-3FGH-6RST")
+CAROL = Person("carol", "the lamp beside the door", "W9NV-5YKL-7MQX-2BCF")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished command left."""
+
+    status: int
+    output: str
+
+
+async def wsphone(*arguments: str, line: str | None = None) -> Program:
+    """Start the `wsphone` command; `line` is its input."""
+    program = await Program.start(
+        *(sys.executable, "-m", "signaling", *arguments), cwd=ROOT, env={"PYTHONUNBUFFERED": "1"}
+    )
+    if line is not None:
+        program.write(line)
+    return program
+
+
+async def run_wsphone(*arguments: str, line: str | None = None) -> Outcome:
+    """Run the `wsphone` command to its end."""
+    program = await wsphone(*arguments, line=line)
+    try:
+        status = await program.wait(seconds=30)
+        return Outcome(status, program.output)
+    finally:
+        await program.stop()
+
+
+def write_configuration(
+    folder: Path, ports: Ports, *, ring_seconds: float = 5, resume_seconds: float = 5
+) -> Path:
+    """A configuration whose data directory lies beside it."""
+    path = folder / "wsphone.toml"
+    path.write_text(
+        CONFIGURATION.format(ports=ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds)
+    )
+    return path
+
+
+async def add_person(configuration: Path, person: Person) -> None:
+    """Make an account and its phone by the commands that an operator has."""
+    config = ("--config", str(configuration))
+    for arguments, secret in (
+        (("user", "add", person.name, "--password-stdin"), person.password),
+        (("phone", "add", person.name, "--secret-stdin"), person.secret),
+    ):
+        outcome = await run_wsphone(*arguments, *config, line=secret)
+        assert outcome.status == 0, outcome.output
+
+
+class Server:
+    """A running `wsphone run`; `ports` says where it listens, on loopback."""
+
+    def __init__(self, program: Program, ports: Ports, http: aiohttp.ClientSession) -> None:
+        self.ports = ports
+        self.program = program
+        self._http = http
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.ports.http}"
+
+    async def ready(self) -> None:
+        """Wait until it says that it takes work."""
+        await eventually(self._status, lambda status: status == 200)
+
+    async def counts(self) -> dict[str, int]:
+        """How many of each thing that has to be given back it holds now."""
+        async with self._http.get(f"{self.url}/healthz", params={"counts": "1"}) as response:
+            counts: dict[str, int] = await response.json()
+        return {**counts, "descriptors": len(os.listdir(f"/proc/{self.program.pid}/fd"))}
+
+    def resident_kilobytes(self) -> int:
+        """The memory it occupies (VmRSS, proc(5))."""
+        status = Path(f"/proc/{self.program.pid}/status").read_text()
+        found = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+        assert found is not None
+        return int(found[1])
+
+    async def stop(self) -> None:
+        """Ctrl-C: it has to end in order, with everything that it started."""
+        self.program.interrupt()
+        status = await self.program.wait(seconds=15)
+        assert status == 0, f"wsphone ended with {status}:\n{self.program.output[-3000:]}"
+        assert not self.program.leftovers(), "wsphone left processes running"
+
+    async def _status(self) -> int | str:
+        if not self.program.leftovers():
+            raise AssertionError(f"wsphone did not start:\n{self.program.output[-3000:]}")
+        try:
+            async with self._http.get(f"{self.url}/ready") as response:
+                return response.status
+        except aiohttp.ClientConnectionError as error:
+            return str(error)
+
+
+@asynccontextmanager
+async def running_server(
+    folder: Path, people: tuple[Person, ...], *, ring_seconds: float = 5, resume_seconds: float = 5
+) -> AsyncIterator[Server]:
+    """A server with accounts for `people`, stopped by Ctrl-C after the block."""
+    ports = take_ports()
+    configuration = write_configuration(
+        folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds
+    )
+    for person in people:
+        await add_person(configuration, person)
+    async with aiohttp.ClientSession() as http:
+        program = await wsphone("run", "--config", str(configuration))
+        try:
+            server = Server(program, ports, http)
+            await server.ready()
+            yield server
+            if program.leftovers():
+                await server.stop()
+        finally:
+            await program.stop()

@@ -1,0 +1,33 @@
+"""Fixtures of the media tests: an engine on loopback and its events."""
+
+from collections.abc import AsyncIterator
+
+import aioice.ice
+import pytest
+
+from media.aiortc_engine import AiortcEngine, MediaSettings
+from tests.media.harness import Events, quick
+
+
+@pytest.fixture
+def loopback_ice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aioice leaves 127.0.0.1 out when it gathers; our test browsers have nothing else."""
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: ["127.0.0.1"])
+
+
+@pytest.fixture
+def settings() -> MediaSettings:
+    return quick()
+
+
+@pytest.fixture
+async def engine(settings: MediaSettings, loopback_ice: None) -> AsyncIterator[AiortcEngine]:
+    engine = AiortcEngine(settings)
+    yield engine
+    await engine.aclose()
+    assert (engine.counts().legs, engine.counts().sockets, engine.counts().tasks) == (0, 0, 0)
+
+
+@pytest.fixture
+def events(engine: AiortcEngine) -> Events:
+    return Events(engine)

@@ -1,0 +1,86 @@
+"""Calls set up through the engine in one line, and its events to wait for."""
+
+import asyncio
+from typing import TypeVar
+
+from media.aiortc_engine import AiortcEngine, MediaSettings
+from media.engine import MediaEvent, Profile
+from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone
+
+BROWSER_CODECS = {
+    111: "opus/48000/2",
+    0: "PCMU/8000",
+    8: "PCMA/8000",
+    110: "telephone-event/48000",
+    126: "telephone-event/8000",
+}
+
+E = TypeVar("E", bound=MediaEvent)
+
+
+def quick(
+    *, port_min: int = 30000, port_max: int = 31999, silent_seconds: float = 30.0
+) -> MediaSettings:
+    """An engine of loopback only."""
+    return MediaSettings(
+        host=LOOPBACK,
+        loopback=True,
+        port_min=port_min,
+        port_max=port_max,
+        silent_seconds=silent_seconds,
+        connect_seconds=5.0,
+    )
+
+
+class Events:
+    """What an engine reported, to be waited for by kind."""
+
+    def __init__(self, engine: AiortcEngine) -> None:
+        self.all: list[MediaEvent] = []
+        self._news = asyncio.Event()
+        engine.listen(self._put)
+
+    async def wait(self, kind: type[E], *, leg: str | None = None, nth: int = 1) -> E:
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                found = [
+                    event
+                    for event in self.all
+                    if isinstance(event, kind) and leg in (None, event.leg)
+                ]
+                if len(found) >= nth:
+                    return found[nth - 1]
+                self._news.clear()
+                await self._news.wait()
+
+    def _put(self, event: MediaEvent) -> None:
+        self.all.append(event)
+        self._news.set()
+
+
+async def browser_calls_phone(
+    engine: AiortcEngine, browser: Browser, phone: Phone, answer: str
+) -> str:
+    """Leg "web" to the browser that offers, leg "phone" to the phone that answers; joined."""
+    offer = await browser.offer()
+    mine = await engine.open("c", "phone", Profile.RTP, codecs=engine.codecs(offer), peer=LOOPBACK)
+    phone.call(mine)
+    codec = await engine.accept("phone", answer)
+    text = await engine.open("c", "web", Profile.WEBRTC, offer=offer, codecs=(codec,))
+    await browser.connect(text)
+    await engine.join("web", "phone")
+    return codec
+
+
+async def phone_calls_browser(
+    engine: AiortcEngine, browser: Browser, phone: Phone, offer: str
+) -> str:
+    """The same with the offer made by the phone."""
+    mine = await engine.open("c", "web", Profile.WEBRTC, codecs=engine.codecs(offer))
+    answer = await browser.answer()
+    codec = await engine.accept("web", answer)
+    await browser.connect(mine)
+    text = await engine.open("c", "phone", Profile.RTP, offer=offer, codecs=(codec,), peer=LOOPBACK)
+    phone.call(text)
+    await engine.join("web", "phone")
+    return codec

@@ -1,0 +1,104 @@
+/** The call on the page: who, how far, how long, and why it ended. */
+
+import { shown } from './address.js';
+import { find, mark, say } from './dom.js';
+import { durationText, reasonText, stateText, texts } from './texts.js';
+
+/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./phone.js').Phone} Phone */
+
+export class CallView {
+  #section = find('call', HTMLElement);
+  #initials = find('call-initials', HTMLElement);
+  #peer = find('call-peer', HTMLElement);
+  #detail = find('call-detail', HTMLElement);
+  #state = find('call-state', HTMLElement);
+  #timer = find('call-timer', HTMLElement);
+  #reason = find('call-reason', HTMLElement);
+  #controls = find('call-controls', HTMLElement);
+  #after = find('call-after', HTMLElement);
+  #mute = find('mute', HTMLButtonElement);
+  #muteLabel = find('mute-label', HTMLElement);
+  #muteIcon = find('mute-icon', SVGUseElement);
+  #keypadToggle = find('keypad-toggle', HTMLButtonElement);
+  #hangup = find('hangup', HTMLButtonElement);
+  #redial = find('redial', HTMLButtonElement);
+  #clock = 0;
+  #phone;
+
+  /**
+   * @param {Phone} phone
+   * @param {{ toggleKeypad: () => void, redial: (address: string) => void }} actions
+   */
+  constructor(phone, actions) {
+    this.#phone = phone;
+    this.#mute.addEventListener('click', () => this.toggleMute());
+    this.#keypadToggle.addEventListener('click', actions.toggleKeypad);
+    this.#hangup.addEventListener('click', () => phone.active?.hangUp());
+    this.#redial.addEventListener('click', () => {
+      if (phone.ended) actions.redial(phone.ended.peer.address);
+    });
+    find('dismiss', HTMLButtonElement).addEventListener('click', () => phone.dismiss());
+  }
+
+  toggleMute() {
+    const call = this.#phone.active;
+    if (call?.state === 'talking') call.setMuted(!call.muted);
+  }
+
+  /** @param {boolean} keypadOpen */
+  render(keypadOpen) {
+    const call = this.#phone.active ?? this.#phone.ended;
+    this.#section.hidden = call === null;
+    this.#runClock(call?.state === 'talking');
+    if (!call) return;
+    const over = call.state === 'ended';
+    const { title, detail, initials } = shown(call.peer);
+    mark(this.#section, 'state', call.state);
+    mark(this.#section, 'sound', call.sound);
+    mark(this.#section, 'reason', call.reason);
+    mark(this.#section, 'by', call.by);
+    say(this.#initials, initials);
+    say(this.#peer, title);
+    say(this.#detail, detail);
+    say(this.#state, stateText(call));
+    say(this.#reason, over ? reasonText(call) : '');
+    this.#reason.hidden = !over;
+    this.#controls.hidden = over;
+    this.#after.hidden = !over;
+    this.#renderControls(call, keypadOpen);
+    this.#renderTimer(call);
+  }
+
+  /** @param {Call} call @param {boolean} keypadOpen */
+  #renderControls(call, keypadOpen) {
+    const talking = call.state === 'talking' && call.pending === null;
+    this.#mute.disabled = !talking;
+    this.#mute.setAttribute('aria-pressed', String(call.muted));
+    this.#muteIcon.setAttribute('href', call.muted ? '#i-mic-off' : '#i-mic');
+    say(this.#muteLabel, call.muted ? texts.unmute : texts.mute);
+    this.#keypadToggle.disabled = !talking;
+    this.#keypadToggle.setAttribute('aria-expanded', String(talking && keypadOpen));
+    this.#hangup.disabled = call.pending === 'leave';
+  }
+
+  /** @param {Call} call */
+  #renderTimer(call) {
+    const talked = call.talkingSince !== null;
+    this.#timer.hidden = !talked;
+    if (call.talkingSince === null) return;
+    const seconds = call.state === 'ended' ? call.seconds : (Date.now() - call.talkingSince) / 1000;
+    say(this.#timer, durationText(seconds));
+  }
+
+  /** @param {boolean} on */
+  #runClock(on) {
+    if (on === (this.#clock !== 0)) return;
+    window.clearInterval(this.#clock);
+    this.#clock = on ? window.setInterval(() => this.#tick(), 500) : 0;
+  }
+
+  #tick() {
+    if (this.#phone.active) this.#renderTimer(this.#phone.active);
+  }
+}

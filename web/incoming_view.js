@@ -1,0 +1,89 @@
+/** The dialog of a call that rings here. */
+
+import { shown } from './address.js';
+import { find, mark, say, takesText } from './dom.js';
+import { moreCallsText, texts } from './texts.js';
+
+/** @typedef {import('./call.js').Call} Call */
+/** @typedef {import('./phone.js').Phone} Phone */
+
+export class IncomingView {
+  #layer = find('incoming-layer', HTMLElement);
+  #from = find('incoming-from', HTMLElement);
+  #initials = find('incoming-initials', HTMLElement);
+  #detail = find('incoming-detail', HTMLElement);
+  #words = find('incoming-words', HTMLElement);
+  #more = find('incoming-more', HTMLElement);
+  #accept = find('accept', HTMLButtonElement);
+  #acceptLabel = find('accept-label', HTMLElement);
+  #decline = find('decline', HTMLButtonElement);
+  #declineLabel = find('decline-label', HTMLElement);
+  #phone;
+  /** The call that is shown. @type {Call | null} */
+  #call = null;
+  /** What had the focus before the dialog took it. @type {Element | null} */
+  #before = null;
+  #failed;
+
+  /** @param {Phone} phone @param {(error: unknown) => void} failed */
+  constructor(phone, failed) {
+    this.#phone = phone;
+    this.#failed = failed;
+    this.#accept.addEventListener('click', () => this.accept());
+    this.#decline.addEventListener('click', () => this.decline());
+  }
+
+  get shown() {
+    return this.#call !== null;
+  }
+
+  accept() {
+    if (this.#call && !this.#accept.disabled) this.#phone.accept(this.#call).catch(this.#failed);
+  }
+
+  decline() {
+    if (this.#call && !this.#decline.disabled) this.#phone.decline(this.#call);
+  }
+
+  render() {
+    const [call = null, ...others] = this.#phone.incoming;
+    const second = this.#phone.active !== null;
+    mark(this.#layer, 'second', second ? '' : null);
+    if (call) this.#fill(call, others, second);
+    this.#layer.hidden = call === null;
+    if (call !== this.#call) this.#moveFocus(call, second);
+    this.#call = call;
+  }
+
+  /** @param {Call} call @param {Call[]} others @param {boolean} second */
+  #fill(call, others, second) {
+    const { title, detail, initials } = shown(call.peer);
+    const pending = call.pending !== null;
+    say(this.#from, title);
+    say(this.#initials, initials);
+    say(this.#detail, detail);
+    say(this.#words, pending ? texts.pendingMicrophone : texts.incoming);
+    say(this.#more, moreCallsText(others.map((other) => shown(other.peer).title)));
+    this.#more.hidden = others.length === 0;
+    say(this.#acceptLabel, second ? texts.endAndAccept : texts.accept);
+    say(this.#declineLabel, second ? texts.declineBusy : texts.decline);
+    this.#accept.disabled = pending;
+    this.#decline.disabled = pending;
+  }
+
+  /**
+   * The first call takes the focus, so that Enter answers it; never from under somebody who types,
+   * and never from a call that goes on.
+   * @param {Call | null} call @param {boolean} second
+   */
+  #moveFocus(call, second) {
+    const focused = document.activeElement;
+    if (call === null) {
+      if (this.#before instanceof HTMLElement) this.#before.focus();
+      this.#before = null;
+    } else if (!second && !(takesText(focused) && /** @type {any} */ (focused).value)) {
+      this.#before ??= focused;
+      this.#accept.focus();
+    }
+  }
+}

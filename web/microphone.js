@@ -1,0 +1,38 @@
+/** The microphone: asked for when a call needs it, and let go after. */
+
+import { NoMicrophone } from './errors.js';
+
+/**
+ * An expert setting: JSON of MediaTrackConstraints under this key of localStorage replaces ours,
+ * for example {"echoCancellation": false, "noiseSuppression": false, "autoGainControl": false}.
+ */
+const CONSTRAINTS = 'wsphone.audio';
+const DEFAULTS = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+
+/** @param {Storage} storage @returns {MediaTrackConstraints} */
+export function constraints(storage) {
+  try {
+    const chosen = JSON.parse(storage.getItem(CONSTRAINTS) ?? 'null');
+    return chosen !== null && typeof chosen === 'object' ? chosen : DEFAULTS;
+  } catch {
+    return DEFAULTS;
+  }
+}
+
+/** @param {Storage} storage @returns {Promise<MediaStream>} */
+export async function openMicrophone(storage) {
+  if (!navigator.mediaDevices) throw new NoMicrophone('insecure');
+  try {
+    return await navigator.mediaDevices.getUserMedia({ audio: constraints(storage) });
+  } catch (error) {
+    throw new NoMicrophone(error instanceof Error ? error.name : 'unknown');
+  }
+}
+
+/** @param {MediaStream | null} microphone */
+export function closeMicrophone(microphone) {
+  for (const track of microphone?.getTracks() ?? []) {
+    track.onended = null;
+    track.stop();
+  }
+}

@@ -1,0 +1,193 @@
+/** One media generation: a peer connection, its candidates on their way out, and how it is doing. */
+
+/** @typedef {import('./protocol.js').Candidate} Candidate */
+
+/** @typedef {'new' | 'connected' | 'failed' | 'closed'} PathState */
+
+/**
+ * @typedef {{
+ *   candidates: (candidates: Candidate[], end: boolean) => void,
+ *   track: (path: Path) => void,
+ *   state: (path: Path) => void,
+ * }} PathHooks
+ */
+
+// The server takes at most this many of a generation.
+export const MOST_CANDIDATES = 20;
+const BATCH_MS = 40;
+// A path that loses its peer for longer is given up: a new one through the new network is quicker.
+const LOST_MS = 3_000;
+const CODECS = ['audio/opus', 'audio/PCMU', 'audio/PCMA', 'audio/G722', 'audio/telephone-event'];
+
+/** The codecs that we offer, in our order: what phones and browsers share. */
+function codecs() {
+  const known = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? [];
+  return CODECS.flatMap((name) =>
+    known.filter((codec) => codec.mimeType.toLowerCase() === name.toLowerCase()),
+  );
+}
+
+export class Path {
+  #hooks;
+  /** @type {Candidate[]} */
+  #outgoing = [];
+  #sentCandidates = 0;
+  #gathered = false;
+  #endSent = false;
+  #released = false;
+  #batchTimer = 0;
+  #lostTimer = 0;
+  /** Candidates of the peer that came before its description. @type {Candidate[]} */
+  #early = [];
+  #peerKnown = false;
+
+  /**
+   * @param {number} media @param {RTCIceServer[]} iceServers @param {MediaStream} microphone
+   * @param {PathHooks} hooks
+   */
+  constructor(media, iceServers, microphone, hooks) {
+    this.media = media;
+    this.#hooks = hooks;
+    /** @type {PathState} */
+    this.state = 'new';
+    /** What the other side sends. @type {MediaStreamTrack | null} */
+    this.remoteTrack = null;
+    this.microphone = microphone;
+    this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
+    this.pc.onicecandidate = (event) => this.#gather(event.candidate);
+    this.pc.onconnectionstatechange = () => this.#follow();
+    this.pc.ontrack = (event) => {
+      this.remoteTrack = event.track;
+      this.#hooks.track(this);
+    };
+  }
+
+  get live() {
+    return this.state === 'new' || this.state === 'connected';
+  }
+
+  /** @returns {Promise<string>} our offer; what `release` lets go belongs after it */
+  async offer() {
+    this.#addMicrophone();
+    const transceiver = this.pc.getTransceivers()[0];
+    if (transceiver) transceiver.setCodecPreferences(codecs());
+    await this.pc.setLocalDescription();
+    return this.#localSdp();
+  }
+
+  /** @param {string} sdp the peer's answer to our offer */
+  async accept(sdp) {
+    if (this.pc.signalingState !== 'have-local-offer') return;
+    await this.pc.setRemoteDescription({ type: 'answer', sdp });
+    await this.#peerIsKnown();
+  }
+
+  /** @param {string} sdp the peer's offer @returns {Promise<string>} our answer */
+  async answer(sdp) {
+    await this.pc.setRemoteDescription({ type: 'offer', sdp });
+    this.#addMicrophone();
+    await this.#peerIsKnown();
+    await this.pc.setLocalDescription();
+    return this.#localSdp();
+  }
+
+  /** The server knows our description now: candidates may follow it. */
+  release() {
+    this.#released = true;
+    this.#scheduleBatch();
+  }
+
+  /** @param {Candidate[]} candidates */
+  async addCandidates(candidates) {
+    if (!this.#peerKnown) {
+      this.#early.push(...candidates.slice(0, MOST_CANDIDATES - this.#early.length));
+      return;
+    }
+    for (const candidate of candidates) {
+      // One candidate that this browser cannot read says nothing about the others.
+      await this.pc.addIceCandidate(candidate).catch(() => {});
+    }
+  }
+
+  /** @param {MediaStreamTrack} track the microphone from now on */
+  async replaceMicrophone(track) {
+    await this.pc.getSenders()[0]?.replaceTrack(track);
+  }
+
+  close() {
+    window.clearTimeout(this.#batchTimer);
+    window.clearTimeout(this.#lostTimer);
+    this.pc.onicecandidate = this.pc.onconnectionstatechange = this.pc.ontrack = null;
+    this.pc.close();
+    this.state = 'closed';
+  }
+
+  #addMicrophone() {
+    if (this.pc.getSenders().some((sender) => sender.track)) return;
+    for (const track of this.microphone.getAudioTracks()) this.pc.addTrack(track, this.microphone);
+  }
+
+  #localSdp() {
+    const sdp = this.pc.localDescription?.sdp;
+    if (!sdp) throw new Error('the browser made no description');
+    return sdp;
+  }
+
+  async #peerIsKnown() {
+    this.#peerKnown = true;
+    await this.addCandidates(this.#early.splice(0));
+  }
+
+  /** @param {RTCIceCandidate | null} candidate null when there are no more */
+  #gather(candidate) {
+    if (candidate === null) {
+      this.#gathered = true;
+    } else if (candidate.candidate !== '' && candidate.protocol !== 'tcp') {
+      // Browsers only open TCP, so theirs never meet; they would only use up the twenty.
+      const { candidate: line, sdpMid, sdpMLineIndex } = candidate.toJSON();
+      this.#outgoing.push({
+        candidate: line ?? '',
+        sdpMid: sdpMid ?? null,
+        sdpMLineIndex: sdpMLineIndex ?? null,
+      });
+    }
+    this.#scheduleBatch();
+  }
+
+  #scheduleBatch() {
+    if (!this.#released || this.#batchTimer) return;
+    this.#batchTimer = window.setTimeout(() => this.#sendBatch(), BATCH_MS);
+  }
+
+  #sendBatch() {
+    this.#batchTimer = 0;
+    const batch = this.#outgoing.splice(0).slice(0, MOST_CANDIDATES - this.#sentCandidates);
+    const end = this.#gathered && !this.#endSent;
+    if (batch.length === 0 && !end) return;
+    this.#sentCandidates += batch.length;
+    this.#endSent ||= end;
+    this.#hooks.candidates(batch, end);
+  }
+
+  #follow() {
+    window.clearTimeout(this.#lostTimer);
+    switch (this.pc.connectionState) {
+      case 'connected':
+        this.#become('connected');
+        break;
+      case 'failed':
+        this.#become('failed');
+        break;
+      case 'disconnected':
+        this.#lostTimer = window.setTimeout(() => this.#become('failed'), LOST_MS);
+        break;
+    }
+  }
+
+  /** @param {PathState} state */
+  #become(state) {
+    if (this.state === state || this.state === 'closed') return;
+    this.state = state;
+    this.#hooks.state(this);
+  }
+}

@@ -1,0 +1,220 @@
+/** The phone: the calls of this page, which of them is active, and what sounds. */
+
+import { Call } from './call.js';
+import { RpcError } from './errors.js';
+
+/** @typedef {import('./protocol.js').ListedCall} ListedCall */
+
+/**
+ * @typedef {{
+ *   request: import('./protocol.js').Request,
+ *   microphone: () => Promise<MediaStream>,
+ *   store: { calls: import('./call.js').CallSnapshot[] },
+ *   mintId: () => string,
+ *   changed: () => void,
+ * }} PhoneDeps
+ */
+
+// A ringing call whose end we never heard stops this long after its time.
+const RING_GRACE_MS = 5_000;
+
+/**
+ * The page shows it as `window.wsphone`: `wsphone.calls()` lists the calls that are not over, each
+ * with `id`, `state`, `direction`, `peer`, `sound`, its RTCPeerConnection `pc` (null while there is
+ * none) and `remoteStream`, a MediaStream that stays the same while media generations change.
+ */
+export class Phone {
+  #deps;
+  /** In the order in which they came. @type {Map<string, Call>} */
+  #calls = new Map();
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+
+  /** @param {PhoneDeps} deps */
+  constructor(deps) {
+    this.#deps = deps;
+    /** The call that ended last, until it is dismissed or another begins. @type {Call | null} */
+    this.ended = null;
+    for (const snapshot of deps.store.calls) this.#add(snapshot);
+  }
+
+  /** @returns {Call[]} */
+  calls() {
+    return [...this.#calls.values()];
+  }
+
+  /** The one call that the microphone is for; one that is being left makes room. @returns {Call | null} */
+  get active() {
+    const taken = this.calls().filter((call) => call.state !== 'incoming');
+    return taken.find((call) => call.pending !== 'leave') ?? taken[0] ?? null;
+  }
+
+  /** Those that ring here, oldest first; one that was just declined rings no more. @returns {Call[]} */
+  get incoming() {
+    return this.calls().filter((call) => call.state === 'incoming' && call.pending !== 'leave');
+  }
+
+  /** What should be heard. @returns {'ring' | 'knock' | 'ringback' | null} */
+  get tone() {
+    if (this.incoming.some((call) => call.pending === null)) return this.active ? 'knock' : 'ring';
+    return this.active?.state === 'ringing' && this.active.progress === 'ringing' ? 'ringback' : null;
+  }
+
+  // --- what a person does
+
+  /** Call somebody. Rejects with NoMicrophone. @param {string} to */
+  async dial(to) {
+    if (this.active) return;
+    const call = this.#add({
+      id: this.#deps.mintId(),
+      direction: 'outgoing',
+      state: 'trying',
+      peer: { address: to },
+      media: 0,
+      digits: 0,
+      muted: false,
+      talkingSince: null,
+    });
+    this.ended = null;
+    this.#changed();
+    try {
+      await call.start(to);
+    } catch (error) {
+      this.#forget(call);
+      throw error;
+    }
+  }
+
+  /** Answer a call, and end the one that is active. Rejects with NoMicrophone. @param {Call} call */
+  async accept(call) {
+    this.active?.hangUp();
+    this.ended = null;
+    await call.accept();
+  }
+
+  /** A second call is told that we are busy, so that it may ring on elsewhere. @param {Call} call */
+  decline(call) {
+    call.decline(this.active ? 'busy' : 'declined');
+  }
+
+  dismiss() {
+    this.ended = null;
+    this.#changed();
+  }
+
+  hangUpAll() {
+    for (const call of this.calls()) if (call.state !== 'incoming') call.hangUp();
+  }
+
+  /** Let go of every call without a word: the account has changed. */
+  reset() {
+    for (const call of this.calls()) call.end('cancelled', call.side, 0);
+    this.dismiss();
+  }
+
+  // --- what the session says
+
+  /** @param {import('./protocol.js').Opened} opened @param {boolean} reloaded the page is new */
+  opened(opened, reloaded) {
+    this.#iceServers = opened.ice_servers;
+    if (opened.resumed && !reloaded) return;
+    for (const call of this.calls()) {
+      const listed = opened.calls.find((entry) => entry.call === call.id);
+      void this.#recover(call, listed ?? null, !opened.resumed);
+    }
+  }
+
+  /** @param {string} method @param {any} params */
+  event(method, params) {
+    if (method === 'call.incoming') return this.#ring(params);
+    const call = this.#calls.get(params.call);
+    if (!call) return;
+    switch (method) {
+      case 'call.progress':
+        return call.progressed(params);
+      case 'call.answered':
+        return call.answered(params);
+      case 'call.ended':
+        return call.end(params.reason, params.by, params.seconds);
+      case 'media.offer':
+        return call.offered(params);
+      case 'media.candidates':
+        return call.trickled(params);
+    }
+  }
+
+  // --- inside
+
+  /** @param {import('./protocol.js').Incoming} incoming */
+  #ring(incoming) {
+    const known = this.#calls.get(incoming.call);
+    if (known && known.state !== 'incoming') return;
+    if (!known) this.#addIncoming(incoming);
+    this.#deps.request('call.ringing', { call: incoming.call }).catch(() => {});
+    this.#changed();
+  }
+
+  /** @param {import('./protocol.js').Incoming} incoming */
+  #addIncoming(incoming) {
+    const call = this.#add({
+      id: incoming.call,
+      direction: 'incoming',
+      state: 'incoming',
+      peer: incoming.from,
+      media: 0,
+      digits: 0,
+      muted: false,
+      talkingSince: null,
+    });
+    const over = () => {
+      if (call.state === 'incoming') call.end('no_answer', 'server', 0);
+    };
+    window.setTimeout(over, incoming.ring_seconds * 1000 + RING_GRACE_MS);
+  }
+
+  /**
+   * @param {Call} call @param {ListedCall | null} listed @param {boolean} newSession
+   */
+  async #recover(call, listed, newSession) {
+    try {
+      const current = listed ?? (await this.#deps.request('call.get', { call: call.id }));
+      // A new session names the calls that we take part in: in this one we do not.
+      const lost = newSession && !listed && call.state !== 'incoming' && !current.reason;
+      if (lost) call.hangUp();
+      else await call.recover(current);
+    } catch (error) {
+      if (error instanceof RpcError) call.end(error.ended ?? 'error', 'server', 0);
+      else call.hangUp();
+    }
+  }
+
+  /** @param {import('./call.js').CallSnapshot} snapshot */
+  #add(snapshot) {
+    const call = new Call(snapshot, {
+      request: this.#deps.request,
+      iceServers: () => this.#iceServers,
+      microphone: this.#deps.microphone,
+      changed: (changed) => this.#follow(changed),
+    });
+    this.#calls.set(call.id, call);
+    return call;
+  }
+
+  /** @param {Call} call */
+  #follow(call) {
+    if (call.state === 'ended' && this.#calls.delete(call.id)) this.ended = call;
+    this.#changed();
+  }
+
+  /** @param {Call} call */
+  #forget(call) {
+    call.end('media_failed', 'caller', 0);
+    this.ended = null;
+    this.#changed();
+  }
+
+  #changed() {
+    this.#deps.store.calls = this.calls().map((call) => call.snapshot());
+    this.#deps.changed();
+  }
+}
