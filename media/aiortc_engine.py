@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate
 
@@ -42,6 +42,7 @@ class Counts:
     legs: int
     sockets: int
     tasks: int
+    ports: int
 
 
 @dataclass(slots=True)
@@ -51,6 +52,8 @@ class _Opened:
     leg: RtpLeg | WebrtcLeg
     offered: tuple[str, ...]
     peer: str | None
+    # A leg is closed once its opening has come to an end.
+    settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class AiortcEngine:
@@ -100,7 +103,8 @@ class AiortcEngine:
         )
         self._legs[leg] = opened
         try:
-            await opened.leg.open()
+            async with opened.settling:
+                await opened.leg.open(offers=offer is None)
             if self._legs.get(leg) is not opened:
                 raise MediaError("the leg was closed while it opened")
             session_id = secrets.randbits(62)
@@ -110,11 +114,11 @@ class AiortcEngine:
                 text = negotiate.make_answer(
                     description, agreement, opened.leg.local, session_id=session_id
                 )
-                self._reach(opened, description, agreement, offered=False)
+                self._reach(opened, description, agreement)
         except BaseException:
             if self._legs.get(leg) is opened:
                 del self._legs[leg]
-            await self._shut(opened.leg)
+            await self._shut(opened)
             raise
         self._watch.start()
         return text
@@ -124,7 +128,7 @@ class AiortcEngine:
         opened = self._find(leg)
         description = sdp.parse(answer)
         agreement = negotiate.read_answer(description, opened.profile, opened.offered)
-        self._reach(opened, description, agreement, offered=True)
+        self._reach(opened, description, agreement)
         return agreement.codec
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
@@ -154,7 +158,7 @@ class AiortcEngine:
         """See MediaEngine; goes on to its end when the caller is cancelled."""
         opened = self._legs.pop(leg, None)
         if opened is not None:
-            await self._shut(opened.leg)
+            await self._shut(opened)
 
     async def aclose(self) -> None:
         """Close all legs."""
@@ -169,10 +173,15 @@ class AiortcEngine:
             legs=len(legs),
             sockets=sum(leg.socket_count for leg in legs),
             tasks=sum(leg.task_count for leg in legs) + len(self._closing),
+            ports=self._pool.taken,
         )
 
-    async def _shut(self, leg: RtpLeg | WebrtcLeg) -> None:
-        closing = asyncio.create_task(leg.close())
+    async def _shut(self, opened: _Opened) -> None:
+        async def close() -> None:
+            async with opened.settling:
+                await opened.leg.close()
+
+        closing = asyncio.create_task(close())
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
         await asyncio.shield(closing)
@@ -195,8 +204,6 @@ class AiortcEngine:
         opened: _Opened,
         description: sdp.Description,
         agreement: negotiate.Agreement,
-        *,
-        offered: bool,
     ) -> None:
         """Aim the leg at the peer of a description; nothing changes when that cannot be."""
         leg = opened.leg
@@ -205,7 +212,7 @@ class AiortcEngine:
             leg.side.agree(agreement)
             leg.reach(remote, opened.peer)
         else:
-            leg.reach(negotiate.webrtc_remote(description), offered=offered)
+            leg.reach(negotiate.webrtc_remote(description))
             leg.side.agree(agreement)
 
     def _make_leg(

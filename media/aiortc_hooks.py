@@ -16,7 +16,7 @@ from typing import Any
 
 from aioice import Candidate as AioiceCandidate
 from aioice.ice import Connection, StunProtocol
-from aiortc import RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+from aiortc import RTCDtlsTransport, RTCIceCandidate, RTCIceGatherer, RTCIceTransport
 from pylibsrtp._binding import ffi, lib
 
 from media.sdp import Candidate
@@ -143,3 +143,16 @@ def nominated(ice: RTCIceTransport) -> tuple[socket.socket, Address] | None:
     if pair is None or not isinstance(pair.protocol, IceSocket):
         return None
     return pair.protocol.sock, pair.remote_addr
+
+
+def to_aiortc(candidate: Candidate) -> RTCIceCandidate:
+    """Our candidate in aiortc's words."""
+    return RTCIceCandidate(
+        component=1,
+        foundation=candidate.foundation,
+        ip=candidate.address,
+        port=candidate.port,
+        priority=candidate.priority,
+        protocol="udp",
+        type=candidate.kind,
+    )

@@ -13,7 +13,6 @@ from aiortc import (
     RTCDtlsFingerprint,
     RTCDtlsParameters,
     RTCDtlsTransport,
-    RTCIceCandidate,
     RTCIceGatherer,
     RTCIceParameters,
     RTCIceTransport,
@@ -107,8 +106,11 @@ class WebrtcLeg:
     def task_count(self) -> int:
         return int(self._connecting is not None and not self._connecting.done())
 
-    async def open(self) -> None:
-        """Take a port and listen on it at every address."""
+    async def open(self, *, offers: bool) -> None:
+        """Take a port and listen on it at every address; `offers`: the offer will be ours."""
+        # At once, since the peer's checks may come before its answer does: with two controlled
+        # sides the roles would change, and change back when we learn of ours too late.
+        hooks.set_controlling(self._gatherer, controlling=offers)
         self._port, self._sockets = self._pool.take(self._bind_all, time.monotonic())
         loop = asyncio.get_running_loop()
         connection = hooks.connection_of(self._gatherer)
@@ -123,12 +125,13 @@ class WebrtcLeg:
             hooks.set_gathered(self._gatherer, made)
         self._candidates = self._public_candidates()
 
-    def reach(self, remote: WebrtcRemote, *, offered: bool) -> None:
-        """Begin to connect to the peer; `offered`: the offer was ours."""
+    def reach(self, remote: WebrtcRemote) -> None:
+        """Begin to connect to the peer."""
         if self._state is not State.NEW:
             raise WrongState("the leg has its answer already")
         self._set_state(State.CONNECTING)
-        hooks.set_controlling(self._gatherer, controlling=offered or remote.ice_lite)
+        if remote.ice_lite:
+            hooks.set_controlling(self._gatherer, controlling=True)
         hooks.set_dtls_client(self._dtls, client=not remote.dtls_client)
         self._connecting = asyncio.create_task(self._connect(remote))
 
@@ -139,7 +142,7 @@ class WebrtcLeg:
         room = MAX_CANDIDATES - self._taken_candidates
         self._taken_candidates += len(candidates[:room])
         for candidate in candidates[:room]:
-            await self._ice.addRemoteCandidate(_to_aiortc(candidate))
+            await self._ice.addRemoteCandidate(hooks.to_aiortc(candidate))
 
     async def close(self) -> None:
         """Say goodbye, stop DTLS and ICE, close the sockets and let the port rest."""
@@ -295,15 +298,3 @@ class WebrtcLeg:
 def _host_candidate(index: int, address: str, port: int) -> Candidate:
     priority = _HOST_PREFERENCE + ((_MOST_PREFERRED - index) << 8) + 255
     return Candidate(str(index + 1), priority, address, port, "host")
-
-
-def _to_aiortc(candidate: Candidate) -> RTCIceCandidate:
-    return RTCIceCandidate(
-        component=1,
-        foundation=candidate.foundation,
-        ip=candidate.address,
-        port=candidate.port,
-        priority=candidate.priority,
-        protocol="udp",
-        type=candidate.kind,
-    )

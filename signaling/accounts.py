@@ -4,15 +4,14 @@ import string
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from signaling.passwords import Passwords
 from signaling.revocations import AccountRemoved, PasswordChanged, Revocations
-from signaling.shared.errors import BadMessage, NotFound, TryAgain, WrongState
+from signaling.shared.errors import BadMessage, NotFound, WrongState
 from signaling.shared.model import Account
 from signaling.store import Store
 from signaling.tables import accounts, addresses, calls, logins
@@ -62,12 +61,14 @@ class Accounts:
             generation=1,
             is_admin=is_admin,
         )
+        with self._passwords.place() as work:
+            hashed = await work.hash(password)
         row = {
             "id": account.id,
             "name": name,
             "domain": self.domain,
             "display_name": display_name,
-            "password_hash": await self._passwords.hash(password),
+            "password_hash": hashed,
             "generation": account.generation,
             "is_admin": is_admin,
             "created_at": self._clock(),
@@ -91,19 +92,19 @@ class Accounts:
         async with self._store.read() as connection:
             return [account_of(row) for row in await connection.execute(query)]
 
-    async def get(self, account: str) -> Account | None:
-        """The account with this id."""
-        return await self._find(accounts.c.id == account)
-
     async def find(self, address: str) -> Account | None:
         """The account that `alice`, `alice@domain` or `sip:alice@domain` leads to."""
         user = self.name_of(address)
         if user is None:
             return None
-        led_to = select(addresses.c.account).where(
-            addresses.c.domain == self.domain, addresses.c.address == user
+        query = (
+            select(*ACCOUNT_COLUMNS)
+            .join_from(accounts, addresses)
+            .where(addresses.c.domain == self.domain, addresses.c.address == user)
         )
-        return await self._find(accounts.c.id.in_(led_to))
+        async with self._store.read() as connection:
+            row = (await connection.execute(query)).first()
+        return None if row is None else account_of(row)
 
     async def find_named(self, name: str) -> Account:
         """As `find`; raises NotFound with a sentence for whoever typed the name."""
@@ -122,21 +123,20 @@ class Accounts:
         query = select(accounts.c.password_hash, *ACCOUNT_COLUMNS).where(
             accounts.c.domain == self.domain, accounts.c.name == name
         )
-        async with self._store.read() as connection:
-            row = (await connection.execute(query)).first()
-        stored = None if row is None else row.password_hash
-        verdict = await self._passwords.verify(password, stored)
-        if row is None or not verdict.matches:
-            return None
-        if verdict.is_outdated:
-            # Renewed at the next login when there is no room for it now.
-            with suppress(TryAgain):
-                await self._rehash(row.id, password, row.password_hash)
+        with self._passwords.place() as work:
+            async with self._store.read() as connection:
+                row = (await connection.execute(query)).first()
+            verdict = await work.verify(password, None if row is None else row.password_hash)
+            if row is None or not verdict.matches:
+                return None
+            if verdict.is_outdated:
+                await self._renew(row.id, row.password_hash, await work.hash(password))
         return account_of(row)
 
     async def set_password(self, account: str, password: str) -> Account:
         """Set it, and end every login made with the one before; raises NotFound, BadMessage."""
-        hashed = await self._passwords.hash(password)
+        with self._passwords.place() as work:
+            hashed = await work.hash(password)
         change = (
             update(accounts)
             .where(accounts.c.id == account)
@@ -173,15 +173,8 @@ class Accounts:
         await self._store.scrub()
         self._revocations.tell(AccountRemoved(account, account_of(row).address))
 
-    async def _find(self, condition: ColumnElement[bool]) -> Account | None:
-        query = select(*ACCOUNT_COLUMNS).where(condition, accounts.c.domain == self.domain)
-        async with self._store.read() as connection:
-            row = (await connection.execute(query)).first()
-        return None if row is None else account_of(row)
-
-    async def _rehash(self, account: str, password: str, stored: str) -> None:
-        """Renew a hash, unless the password was changed meanwhile."""
-        hashed = await self._passwords.hash(password)
+    async def _renew(self, account: str, stored: str, hashed: str) -> None:
+        """Replace a stored hash, unless the password was changed meanwhile."""
         change = (
             update(accounts)
             .where(accounts.c.id == account, accounts.c.password_hash == stored)

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from signaling.export import export_account
 from signaling.guard import Network, source_of
-from signaling.http import TooMany, json_response, peer_of, read_json
+from signaling.http import TooMany, bearer_of, json_response, peer_of, read_json
 from signaling.logins import Principal, Tokens
 from signaling.records import Records
 from signaling.shared.errors import Forbidden, NotAuthenticated
@@ -103,7 +103,7 @@ class _Door:
         if asked.refresh_token is not None:
             await logins.revoke_refresh(asked.refresh_token)
         else:
-            principal = await logins.authenticate(_bearer(request))
+            principal = await logins.authenticate(bearer_of(request))
             await logins.revoke(principal.account.id, principal.login)
         return web.Response(status=204)
 
@@ -111,7 +111,7 @@ class _Door:
         """A handler for whoever shows an access token."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            principal = await self._records.logins.authenticate(_bearer(request))
+            principal = await self._records.logins.authenticate(bearer_of(request))
             return await handler(request, principal)
 
         return handle
@@ -123,26 +123,17 @@ class _Door:
         """
         source = source_of(peer_of(request, self._trusted_proxies))
         known_as = self._records.accounts.name_of(name) or ""
-        takings = [(self._per_source, source), (self._per_name, f"{source} {known_as}")]
-        # Taken beforehand, so that a hundred guesses at once are not all the first.
-        for number, (throttle, key) in enumerate(takings):
-            wait = throttle.take(key, self._clock())
-            if wait:
-                _give_back(takings[:number])
-                raise TooMany("too many failed logins, wait a little", retry_after=wait)
-        is_guess = False
-        try:
-            account = await self._records.accounts.authenticate(name, password)
-            is_guess = account is None
-        finally:
-            if not is_guess:
-                _give_back(takings)
+        counted = ((self._per_source, source), (self._per_name, f"{source} {known_as}"))
+        wait = max(throttle.wait(key, self._clock()) for throttle, key in counted)
+        if wait:
+            raise TooMany("too many failed logins, wait a little", retry_after=wait)
+        # No await between the check and the place that this takes: guesses at the same time are
+        # as many as there are places.
+        account = await self._records.accounts.authenticate(name, password)
+        if account is None:
+            for throttle, key in counted:
+                throttle.fail(key, self._clock())
         return account
-
-
-def _give_back(takings: Sequence[tuple[Throttle, str]]) -> None:
-    for throttle, key in takings:
-        throttle.give_back(key)
 
 
 class _Desk:
@@ -195,13 +186,6 @@ class _Desk:
     async def remove_phone(self, request: web.Request, principal: Principal) -> web.Response:
         await self._records.phones.remove(principal.account, request.match_info["phone"])
         return web.Response(status=204)
-
-
-def _bearer(request: web.Request) -> str:
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise NotAuthenticated("this needs an access token: Authorization: Bearer …")
-    return token.strip()
 
 
 def _account(account: Account) -> dict[str, Any]:

@@ -37,6 +37,8 @@ from signaling.shared.reasons import EndedBy, EndReason, best
 
 FIRST = 1
 """The media generation of our own first offer to a leg."""
+MAX_LEGS = 64
+"""Legs of one call, those that left included: a device that comes and goes makes no more."""
 
 
 def start(call: Call) -> None:
@@ -64,7 +66,7 @@ def unroutable(call: Call, event: Unroutable, now: float) -> None:
 
 def join_late(call: Call, event: Appeared, now: float) -> None:
     """A device that comes while the call rings gets it at once; a known endpoint keeps its leg."""
-    if event.endpoint.id not in call.legs:
+    if event.endpoint.id not in call.legs and len(call.legs) < MAX_LEGS:
         _invite(call, event.endpoint)
 
 
@@ -204,9 +206,10 @@ def caller_opened(call: Call, event: MediaOpened, now: float) -> None:
     caller.engine.append(event.media)
     if caller.candidates:
         call.do(FeedCandidates(caller.id, caller.media, tuple(caller.candidates)))
-    call.do(JoinMedia(caller.id, caller.media, winner.id, winner.media))
     _talk(call, now)
+    # Joined last: when that fails the call ends, and nobody is told of an answer after the end.
     call.do(ShowAnswer(caller.id, caller.media, event.sdp))
+    call.do(JoinMedia(caller.id, caller.media, winner.id, winner.media))
 
 
 def connect_refused(call: Call, event: MediaRefused, now: float) -> None:

@@ -33,7 +33,8 @@ class Call:
     answered_at: float | None = None
     negotiation: Negotiation | None = None
     clocks: dict[Clock, float] = field(default_factory=dict)
-    _actions: list[Action] = field(default_factory=list)
+    # Actions all, but msgspec, which restores a snapshot, takes no union of dataclasses.
+    _actions: list[Any] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -60,6 +61,7 @@ class Call:
     def snapshot(self, now: float) -> dict[str, Any]:
         """Everything another process needs to go on, as JSON values; times count from `now`."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
+        del plain["_actions"]
         plain["clocks"] = {clock.value: at - now for clock, at in self.clocks.items()}
         if self.answered_at is not None:
             plain["answered_at"] = self.answered_at - now

@@ -52,7 +52,8 @@ def trickle_early(call: Call, event: Trickled, now: float) -> None:
     room = MAX_CANDIDATES - len(leg.candidates)
     taken = event.candidates[:room]
     leg.candidates.extend(taken)
-    if not leg.caller or call.mode is not Mode.DIRECT:
+    has_news = bool(taken) or event.end
+    if not leg.caller or call.mode is not Mode.DIRECT or not has_news:
         return
     for branch in call.branches():
         if branch.webrtc and branch.state is not LegState.NEW:

@@ -23,7 +23,8 @@ from signaling.shared.messages import Envelope, Result
 log = logging.getLogger(__name__)
 
 MAX_QUEUED = 512
-"""Frames that may wait for a slow reader; one more and the socket is closed to resume later."""
+MAX_QUEUED_BYTES = 2_097_152
+"""What may wait for a slow reader; one frame more and the socket is closed to resume later."""
 
 _envelopes = msgspec.json.Decoder(Envelope)
 _encoder = msgspec.json.Encoder()
@@ -62,8 +63,8 @@ def read_envelope(text: str) -> Envelope:
         return _envelopes.decode(text)
     except msgspec.ValidationError as error:
         raise Rejected(INVALID_REQUEST, str(error)) from error
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise Rejected(PARSE_ERROR, "this is not JSON") from error
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise Rejected(PARSE_ERROR, "this is not JSON that we can read") from error
 
 
 def result_frame(request: RequestId, result: Result) -> str:
@@ -100,6 +101,7 @@ class Outbox:
         self._transport = request.transport
         self._socket = socket
         self._frames: deque[str | None] = deque()
+        self._size = 0
         self._filled = asyncio.Event()
         self._close: tuple[int, str] | None = None
         self.overflowed = False
@@ -108,7 +110,8 @@ class Outbox:
         """Queue a frame; beyond the bound the socket is given up: the client fell behind."""
         if self.overflowed or self._close is not None:
             return
-        if len(self._frames) >= MAX_QUEUED:
+        self._size += len(frame)
+        if len(self._frames) >= MAX_QUEUED or self._size > MAX_QUEUED_BYTES:
             self.overflowed = True
             self.abort()
             return
@@ -149,6 +152,7 @@ class Outbox:
         if frame is None:
             await self._socket.ping()
         else:
+            self._size -= len(frame)
             await self._socket.send_str(frame)
 
 

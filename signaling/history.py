@@ -55,7 +55,7 @@ class History:
         query = select(calls).where(condition).order_by(*newest_first).limit(limit)
         ids = select(calls.c.id).where(condition).order_by(*newest_first).limit(limit)
         leg_query = select(legs).where(legs.c.call.in_(ids)).order_by(legs.c.id)
-        async with self._store.read() as connection:
+        async with self._store.snapshot() as connection:
             call_rows = (await connection.execute(query)).all()
             leg_rows = (await connection.execute(leg_query)).all()
         by_call: dict[str, list[LegRecord]] = {row.id: [] for row in call_rows}

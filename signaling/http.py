@@ -31,6 +31,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
     "Referrer-Policy": "no-referrer",
+    # In place of the names and versions of what we are made of.
+    "Server": "WSPhone",
     "X-Content-Type-Options": "nosniff",
 }
 _STATUS: tuple[tuple[type[PeerError], int, str], ...] = (
@@ -70,6 +72,14 @@ def peer_of(request: web.BaseRequest, trusted_proxies: Sequence[Network]) -> str
     return peer_address(request.remote or "", forwarded, trusted_proxies)
 
 
+def bearer_of(request: web.BaseRequest) -> str:
+    """The access token that the request shows; raises NotAuthenticated."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise NotAuthenticated("this needs an access token: Authorization: Bearer …")
+    return token.strip()
+
+
 async def read_json(request: web.Request, type_: type[_T]) -> _T:
     """The body as a `type_`, unknown fields ignored; raises BadMessage and HTTPException."""
     if request.content_type != "application/json":
@@ -98,8 +108,7 @@ def json_response(value: object, *, status: int = 200) -> web.Response:
 
 
 async def _add_headers(_request: web.BaseRequest, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.update(_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
 
 

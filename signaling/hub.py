@@ -5,14 +5,14 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
 
+from signaling.client_socket import ClientSocket
 from signaling.connection import (
-    INTERNAL_ERROR,
     INVALID_PARAMS,
     METHOD_NOT_FOUND,
     Outbox,
@@ -54,10 +54,6 @@ STOP_SECONDS = 4.0
 MAX_SOCKETS = 20_000
 MAX_UNOPENED = 1_000
 """Sockets that have not said who they are; beyond that new ones are turned away."""
-MAX_WAITING = 64
-"""Requests of one socket that may wait for their answer."""
-MESSAGES_PER_SECOND = 50.0
-MESSAGE_BURST = 200.0
 
 
 class Principal(Protocol):
@@ -102,6 +98,7 @@ class Calls(Protocol):
 class HubSettings:
     version: str
     resume_seconds: float
+    open_seconds: float = OPEN_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,25 +108,6 @@ class Identity:
     authenticate: Callable[[str], Awaitable[Principal]]
     """Raises NotAuthenticated."""
     remember: Callable[[Device], Awaitable[None]]
-
-
-@dataclass(slots=True, eq=False)
-class _Socket:
-    """One open WebSocket; `session` is None until it is authenticated."""
-
-    response: web.WebSocketResponse
-    outbox: Outbox
-    heard_at: float
-    allowance: float = MESSAGE_BURST
-    session: Session | None = None
-    waiting: set[asyncio.Future[Result]] = field(default_factory=set)
-
-    def may_speak(self, now: float) -> bool:
-        """Count one message against the socket's rate."""
-        refill = (now - self.heard_at) * MESSAGES_PER_SECOND
-        self.allowance = min(MESSAGE_BURST, self.allowance + refill) - 1.0
-        self.heard_at = now
-        return self.allowance >= 0.0
 
 
 class Hub:
@@ -142,7 +120,8 @@ class Hub:
         self._identity = identity
         self._sessions = sessions
         self._calls = calls
-        self._sockets: list[set[_Socket]] = [set() for _ in range(PING_SECONDS)]
+        self._sockets: list[set[ClientSocket]] = [set() for _ in range(PING_SECONDS)]
+        self._second = 0
         self._count = 0
         self._unopened = 0
         self._idle = asyncio.Event()
@@ -168,37 +147,41 @@ class Hub:
         if SUBPROTOCOL not in (name.strip() for name in offered.split(",")):
             raise web.HTTPBadRequest(text=f"ask for the WebSocket subprotocol {SUBPROTOCOL}\n")
         await response.prepare(request)
-        socket = _Socket(response, Outbox(request, response), _now())
+        socket = ClientSocket(response, Outbox(request, response), _now())
         slot = self._sockets[self._count % PING_SECONDS]
         slot.add(socket)
         self._count += 1
         self._idle.clear()
         writer = asyncio.create_task(socket.outbox.write(), name="websocket writer")
+        if self._stopping:
+            socket.outbox.close(CLOSE_RESTART, "the server restarts")
         try:
             await self._serve(socket)
         finally:
             slot.discard(socket)
             self._detach(socket)
-            await self._finish(socket, writer)
+            await socket.finish(writer)
             self._count -= 1
             if not self._count:
                 self._idle.set()
         return response
 
     async def keep_time(self) -> None:
-        """Ping sockets in turn, drop the dead ones, let sessions go whose time is up."""
-        second = 0
+        """Do what each second brings."""
         while True:
             await asyncio.sleep(1.0)
-            second = (second + 1) % PING_SECONDS
-            now = _now()
-            for socket in self._sockets[second]:
-                if now - socket.heard_at > DEAD_SECONDS:
-                    socket.outbox.abort()
-                else:
-                    socket.outbox.ping()
-            for session in self._sessions.expired(now):
-                self._calls.left(session)
+            self.tick(_now())
+
+    def tick(self, now: float) -> None:
+        """A second passed: ping the sockets whose turn it is, drop what is dead or forgotten."""
+        self._second = (self._second + 1) % PING_SECONDS
+        for socket in self._sockets[self._second]:
+            if now - socket.heard_at > DEAD_SECONDS:
+                socket.outbox.abort()
+            else:
+                socket.outbox.ping()
+        for session in self._sessions.expired(now):
+            self._calls.left(session)
 
     async def stop(self) -> None:
         """Turn new sockets away, tell the open ones to come back, and wait for them."""
@@ -214,18 +197,19 @@ class Hub:
         """End the account's sessions, or those of one login."""
         for session in self._sessions.of_account(account):
             if login is None or session.login == login:
+                outbox = session.outbox
                 self._sessions.remove(session)
-                if session.outbox is not None:
-                    session.outbox.close(code, "log in again")
+                if outbox is not None:
+                    outbox.close(code, "log in again")
                 self._calls.left(session)
 
     # --- one socket
 
-    async def _serve(self, socket: _Socket) -> None:
+    async def _serve(self, socket: ClientSocket) -> None:
         try:
             if not await self._open(socket):
                 return
-            while (text := await receive(socket.response)) is not None:
+            while socket.is_current and (text := await receive(socket.response)) is not None:
                 if not socket.may_speak(_now()):
                     socket.outbox.close(CLOSE_FELL_BEHIND, "too many messages")
                     return
@@ -235,11 +219,11 @@ class Hub:
             socket.outbox.add(error_frame(None, error))
             socket.outbox.close(CLOSE_BAD_MESSAGE, str(error))
 
-    async def _open(self, socket: _Socket) -> bool:
+    async def _open(self, socket: ClientSocket) -> bool:
         """Wait for `session.open`; False when the socket was told to go."""
         self._unopened += 1
         try:
-            async with asyncio.timeout(OPEN_SECONDS):
+            async with asyncio.timeout(self._settings.open_seconds):
                 text: str | None = ""
                 while text == "":
                     text = await receive(socket.response)
@@ -250,7 +234,7 @@ class Hub:
         finally:
             self._unopened -= 1
 
-    async def _authenticate(self, socket: _Socket, text: str) -> bool:
+    async def _authenticate(self, socket: ClientSocket, text: str) -> bool:
         envelope = read_envelope(text)
         try:
             if envelope.method != "session.open":
@@ -260,19 +244,28 @@ class Hub:
             if principal.device is not None and principal.device != asked.device.id:
                 raise Forbidden("this login belongs to another device")
             device = _device(principal.account, asked)
-            await self._identity.remember(device)
+            # In the turn in which its token was found good: what is revoked later finds it here.
             self._attach(socket, envelope, asked, principal, device)
-        except msgspec.ValidationError as error:
-            raise Rejected(INVALID_PARAMS, str(error)) from error
+        except (msgspec.DecodeError, RecursionError) as error:
+            socket.outbox.add(error_frame(envelope.id, Rejected(INVALID_PARAMS, str(error))))
+            socket.outbox.close(CLOSE_BAD_MESSAGE, str(error))
+            return False
         except (NotAuthenticated, Forbidden, TryAgain) as error:
             socket.outbox.add(error_frame(envelope.id, error))
             socket.outbox.close(_close_code(error), str(error))
             return False
+        await self._remember(device)
         return True
+
+    async def _remember(self, device: Device) -> None:
+        try:
+            await self._identity.remember(device)
+        except WSPhoneError as error:
+            log.warning("a device of account %s is not remembered: %s", device.account, error)
 
     def _attach(
         self,
-        socket: _Socket,
+        socket: ClientSocket,
         envelope: Envelope,
         asked: SessionOpen,
         principal: Principal,
@@ -320,71 +313,30 @@ class Hub:
             calls=self._calls.current(session),
         )
 
-    def _handle(self, socket: _Socket, envelope: Envelope) -> None:
+    def _handle(self, socket: ClientSocket, envelope: Envelope) -> None:
         session = socket.session
-        if session is None:
+        if session is None or not socket.is_current:
             return
         try:
-            if len(socket.waiting) >= MAX_WAITING:
-                raise TryAgain("too many requests wait for their answer", retry_after=1)
+            socket.check_room()
             result = self._calls.request(session, envelope.method, envelope.params)
         except LookupError:
             unknown = Rejected(METHOD_NOT_FOUND, f"there is no method {envelope.method}")
-            self._respond(socket, envelope, unknown)
-        except msgspec.ValidationError as error:
-            self._respond(socket, envelope, Rejected(INVALID_PARAMS, str(error)))
+            socket.respond(envelope, unknown)
+        except (msgspec.DecodeError, RecursionError) as error:
+            socket.respond(envelope, Rejected(INVALID_PARAMS, str(error)))
         except WSPhoneError as error:
-            self._respond(socket, envelope, error)
+            socket.respond(envelope, error)
         else:
             if isinstance(result, msgspec.Struct):
-                self._respond(socket, envelope, result)
+                socket.respond(envelope, result)
             else:
-                self._respond_later(socket, envelope, asyncio.ensure_future(result))
+                socket.respond_later(envelope, asyncio.ensure_future(result))
 
-    def _respond_later(
-        self, socket: _Socket, envelope: Envelope, future: asyncio.Future[Result]
-    ) -> None:
-        def done(future: asyncio.Future[Result]) -> None:
-            socket.waiting.discard(future)
-            if future.cancelled():
-                return
-            error = future.exception()
-            if error is None:
-                self._respond(socket, envelope, future.result())
-            elif isinstance(error, WSPhoneError):
-                self._respond(socket, envelope, error)
-            else:
-                log.error("%s broke", envelope.method, exc_info=error)
-                self._respond(socket, envelope, Rejected(INTERNAL_ERROR, "an error of ours"))
-
-        socket.waiting.add(future)
-        future.add_done_callback(done)
-
-    def _respond(
-        self, socket: _Socket, envelope: Envelope, answer: Result | WSPhoneError | Rejected
-    ) -> None:
-        if envelope.id is None:
-            return
-        if isinstance(answer, Exception):
-            socket.outbox.add(error_frame(envelope.id, answer))
-        else:
-            socket.outbox.add(result_frame(envelope.id, answer))
-
-    def _detach(self, socket: _Socket) -> None:
+    def _detach(self, socket: ClientSocket) -> None:
         session = socket.session
         if session is not None and self._sessions.detach(session, socket.outbox, _now()):
             self._calls.detached(session)
-
-    async def _finish(self, socket: _Socket, writer: asyncio.Task[None]) -> None:
-        """Let the writer say what it has to, but not for long."""
-        for future in socket.waiting:
-            future.cancel()
-        socket.outbox.close(1000, "")
-        done, _ = await asyncio.wait({writer}, timeout=3.0)
-        if not done:
-            socket.outbox.abort()
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
 
 
 def _device(account: Account, asked: SessionOpen) -> Device:

@@ -11,13 +11,14 @@ from typing import Protocol
 from signaling import call as core
 from signaling.call_actions import (
     Action,
+    CloseMedia,
     FindEndpoints,
     Finish,
     LegAction,
     MediaAction,
     Refuse,
     Reply,
-    Ring,
+    ShowEnd,
 )
 from signaling.call_events import Event, Found, Stopped, TimePassed, Unroutable
 from signaling.call_model import EndpointKind, State
@@ -26,7 +27,7 @@ from signaling.call_state import Call
 from signaling.media_link import MediaLink
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Party, Result
-from signaling.shared.reasons import EndReason
+from signaling.shared.reasons import EndedBy, EndReason
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,6 @@ class Services:
 
     ports: Mapping[EndpointKind, LegPort]
     find: Callable[["Mailbox"], Awaitable[Found | Unroutable]]
-    joined: Callable[[str, str], None]
-    """Called with call and endpoint when an endpoint first takes part."""
     finished: Callable[["Mailbox", Finish], Awaitable[None]]
 
 
@@ -79,6 +78,7 @@ class Mailbox:
         """What is to be undone when the call is over."""
         self._services = services
         self._events: deque[Event] = deque()
+        self._actions: deque[Action] = deque()
         self._arrived = asyncio.Event()
         self._requests: dict[int, asyncio.Future[Result]] = {}
         self._last_request = 0
@@ -114,6 +114,9 @@ class Mailbox:
                 await self._arrived.wait()
                 await self._drain()
             await self._drain()
+        except Exception:  # noqa: BLE001  the edge of a call: the others go on
+            log.exception("call %s broke", self.call.id)
+            await self._bury()
         finally:
             self._close()
 
@@ -126,11 +129,11 @@ class Mailbox:
 
     async def _perform_all(self, actions: list[Action]) -> None:
         """Perform in order; what an action leads to comes before the next one."""
-        waiting = deque(actions)
-        while waiting:
-            event = await self._perform(waiting.popleft())
+        self._actions.extend(actions)
+        while self._actions:
+            event = await self._perform(self._actions.popleft())
             if event is not None:
-                waiting.extendleft(reversed(core.advance(self.call, event, self._now())))
+                self._actions.extendleft(reversed(core.advance(self.call, event, self._now())))
 
     async def _perform(self, action: Action) -> Event | None:
         match action:
@@ -153,10 +156,22 @@ class Mailbox:
         return None
 
     def _tell(self, action: LegAction) -> None:
-        leg = self.call.legs[action.leg]
-        if isinstance(action, Ring):
-            self._services.joined(self.call.id, leg.id)
-        self._services.ports[leg.endpoint.kind].perform(self.invitation, action)
+        kind = self.call.legs[action.leg].endpoint.kind
+        self._services.ports[kind].perform(self.invitation, action)
+
+    async def _bury(self) -> None:
+        """End a call whose rules or parts failed: everyone is told, nothing stays behind."""
+        if self.call.state is not State.ENDED:
+            self.call.end(EndReason.ERROR, EndedBy.SERVER, self._now())
+        self._actions.extend(self.call.take_actions())
+        while self._actions:
+            action = self._actions.popleft()
+            if not isinstance(action, ShowEnd | CloseMedia | Finish):
+                continue
+            try:
+                await self._perform(action)
+            except Exception:  # noqa: BLE001  one part that fails must not hold up the others
+                log.exception("call %s: %s broke", self.call.id, type(action).__name__)
 
     def _arm(self) -> None:
         if self._timer is not None:

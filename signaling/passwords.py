@@ -4,8 +4,9 @@ import asyncio
 import secrets
 import unicodedata
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -35,53 +36,57 @@ class Verdict:
 
 
 class Passwords:
-    """Hashes and verifies, at most `parallel` at once: more only makes all of them late."""
+    """Has room for `parallel` hashes at once: more of them only makes all of them late."""
 
     def __init__(self, *, parallel: int, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or default_hasher()
-        self._parallel = parallel
-        self._in_flight = 0
+        self._free = parallel
         self._executor = ThreadPoolExecutor(parallel, thread_name_prefix="argon2")
-        self._decoy = _decoy(self._hasher)
+        self._work = Work(hasher or default_hasher(), self._executor)
 
-    async def hash(self, password: str) -> str:
-        """The text to store; raises BadMessage for a password not allowed, TryAgain when busy."""
-        allowed = _allowed(password)
-        return await self._run(lambda: self._hasher.hash(allowed))
-
-    async def verify(self, password: str, stored: str | None) -> Verdict:
-        """Compare with a stored hash; without one the same work is done and nothing matches.
-
-        Raises TryAgain when busy.
-        """
+    @contextmanager
+    def place(self) -> Iterator["Work"]:
+        """Room for one; raises TryAgain at once when there is none, before anything queues."""
+        if self._free == 0:
+            raise TryAgain("many are logging in right now", retry_after=_BUSY_RETRY_SECONDS)
+        self._free -= 1
         try:
-            allowed = _allowed(password)
-        except BadMessage:
-            return Verdict(matches=False)
-        return await self._run(lambda: self._verify(allowed, stored or self._decoy))
+            yield self._work
+        finally:
+            self._free += 1
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _verify(self, password: str, stored: str) -> Verdict:
+
+class Work:
+    """What is done within a place: Argon2id, in a thread."""
+
+    def __init__(self, hasher: PasswordHasher, executor: ThreadPoolExecutor) -> None:
+        self._hasher = hasher
+        self._executor = executor
+        self._decoy = _decoy(hasher)
+
+    async def hash(self, password: str) -> str:
+        """The text to store; raises BadMessage for a password that is not allowed."""
+        return await self._run(self._hasher.hash, _allowed(password))
+
+    async def verify(self, password: str, stored: str | None) -> Verdict:
+        """Compare with a stored hash; without one the same work is done and nothing matches."""
+        try:
+            allowed = _allowed(password)
+        except BadMessage:
+            return Verdict(matches=False)
+        return await self._run(self._verify, stored or self._decoy, allowed)
+
+    def _verify(self, stored: str, password: str) -> Verdict:
         try:
             self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return Verdict(matches=False)
         return Verdict(matches=True, is_outdated=self._hasher.check_needs_rehash(stored))
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
-        # Refused before it queues: a queue of these grows faster than it is served.
-        if self._in_flight >= self._parallel:
-            raise TryAgain("many are logging in right now", retry_after=_BUSY_RETRY_SECONDS)
-        self._in_flight += 1
-        running = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        # The thread goes on when the request is cancelled, so its place is freed by the thread.
-        running.add_done_callback(self._leave)
-        return await asyncio.shield(running)
-
-    def _leave(self, _done: object) -> None:
-        self._in_flight -= 1
+    async def _run(self, work: Callable[..., _T], *arguments: str) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
 
 def generate() -> str:

@@ -95,8 +95,6 @@ class Requests:
     def _close(self, session: Session, params: messages.SessionClose) -> Answer:
         self._sessions.remove(session)
         self.left(session)
-        if session.outbox is not None:
-            session.outbox.close(1000, "session closed")
         return Done()
 
     def _start(self, session: Session, params: messages.CallStart) -> Answer:

@@ -191,6 +191,7 @@ class Server:
             "media_legs": media.legs,
             "media_sockets": media.sockets,
             "media_tasks": media.tasks,
+            "ports": media.ports,
             "tasks": len(asyncio.all_tasks()),
             **self._agent.counts(),
         }

@@ -55,13 +55,14 @@ class EventLog:
 
     def snapshot(self) -> dict[str, Any]:
         """Everything another process needs to go on, as JSON values."""
-        plain: dict[str, Any] = msgspec.to_builtins(self)
-        return plain
+        return {"epoch": self.epoch, "seq": self.seq, "kept": [list(each) for each in self.kept]}
 
     @classmethod
     def restore(cls, snapshot: dict[str, Any]) -> Self:
         """The log that `snapshot` was taken of."""
-        return msgspec.convert(snapshot, cls)
+        kept = deque((seq, frame) for seq, frame in snapshot["kept"])
+        size = sum(len(frame) for _, frame in kept)
+        return cls(snapshot["epoch"], snapshot["seq"], kept, size)
 
     def _forget_oldest(self) -> None:
         _, frame = self.kept.popleft()

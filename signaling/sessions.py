@@ -86,6 +86,8 @@ class Sessions:
         return evicted
 
     def remove(self, session: Session) -> None:
+        """Forget a session; its socket carries it no longer."""
+        session.outbox = None
         self._all.pop(session.id, None)
         self._detached.pop(session.id, None)
         siblings = self._of_account.get(session.account.id, {})

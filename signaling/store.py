@@ -33,6 +33,7 @@ class Store:
     def __init__(self, engine: AsyncEngine, *, created: bool) -> None:
         self.created = created
         self._readers = engine
+        self._snapshots = engine.execution_options(sqlite_begin="DEFERRED")
         self._writers = engine.execution_options(sqlite_begin="IMMEDIATE")
         # SQLite lets one writer in and has the others poll; those of this process queue here.
         self._turn = asyncio.Lock()
@@ -63,8 +64,14 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that only reads, beside any writer."""
+        """For one look-up: a transaction around it would cost half as much again."""
         async with self._readers.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[AsyncConnection]:
+        """For several look-ups that must see the same moment."""
+        async with self._snapshots.connect() as connection:
             yield connection
 
     async def scrub(self) -> None:
@@ -112,8 +119,9 @@ def _engine(file: Path) -> AsyncEngine:
 
     @event.listens_for(engine.sync_engine, "begin")
     def begin(connection: Connection) -> None:
-        kind = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {kind}")
+        kind = connection.get_execution_options().get("sqlite_begin")
+        if kind is not None:
+            connection.exec_driver_sql(f"BEGIN {kind}")
 
     return engine
 

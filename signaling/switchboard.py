@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from media.engine import MediaEngine, MediaEvent
-from signaling.call_actions import CloseMedia, Finish, ShowEnd
+from signaling.call_actions import Finish
 from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
 from signaling.call_model import Endpoint, EndpointKind, LegState
 from signaling.call_state import Call
@@ -20,11 +20,13 @@ from signaling.shared.bus import Bus, account_topic
 from signaling.shared.errors import Forbidden, NoSuchCall, TryAgain, WSPhoneError
 from signaling.shared.messages import CallInfo, Party
 from signaling.shared.model import Account, CallRecord, LegRecord
-from signaling.shared.reasons import SIP_CODE, EndedBy, EndReason
+from signaling.shared.reasons import SIP_CODE, EndReason
 
 log = logging.getLogger(__name__)
 
 MAX_CALLS = 2_000
+MAX_CALLS_OF_ACCOUNT = 200
+"""Calls that one account has under way at most, so that it cannot take all there are."""
 MAX_ENDPOINTS = 32
 """Endpoints that one call rings at most."""
 REMEMBER_SECONDS = 600.0
@@ -70,7 +72,7 @@ class Switchboard:
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
-        self._services = Services(self._ports, self._find, self._joined, self._finished)
+        self._services = Services(self._ports, self._find, self._finished)
         engine.listen(self._heard)
 
     def connect(
@@ -99,6 +101,9 @@ class Switchboard:
         self._refuse_ended(call, caller.account)
         if self._stopping or len(self._calls) >= MAX_CALLS:
             raise TryAgain("this server takes no more calls now", retry_after=5)
+        callers = [each.call.caller_leg().endpoint.account for each in self._calls.values()]
+        if callers.count(caller.account) >= MAX_CALLS_OF_ACCOUNT:
+            raise TryAgain("this account has too many calls", retry_after=5)
         ring_seconds = self._settings.ring_seconds
         state = Call.begin(
             call,
@@ -111,8 +116,8 @@ class Switchboard:
         invitation = Invitation(call, party, to, time.time() + ring_seconds)
         mailbox = Mailbox(state, invitation, MediaLink(self._engine, state), self._services)
         self._calls[call] = mailbox
-        self._joined(call, caller.id)
-        task = asyncio.create_task(self._run(mailbox), name=f"call {call}")
+        self._join(mailbox, caller.id)
+        task = asyncio.create_task(mailbox.run(), name=f"call {call}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return mailbox
@@ -182,26 +187,6 @@ class Switchboard:
 
     # --- what mailboxes use
 
-    async def _run(self, mailbox: Mailbox) -> None:
-        try:
-            await mailbox.run()
-        except Exception:  # noqa: BLE001  the edge of a call: the others go on
-            log.exception("call %s broke", mailbox.call.id)
-            await self._bury(mailbox)
-
-    async def _bury(self, mailbox: Mailbox) -> None:
-        """End a call whose own rules failed: everyone is told, nothing stays behind."""
-        call = mailbox.call
-        call.end(EndReason.ERROR, EndedBy.SERVER, asyncio.get_running_loop().time())
-        for action in call.take_actions():
-            if isinstance(action, ShowEnd):
-                port = self._ports[call.legs[action.leg].endpoint.kind]
-                port.perform(mailbox.invitation, action)
-            elif isinstance(action, CloseMedia):
-                await mailbox.media.perform(action)
-            elif isinstance(action, Finish):
-                await self._finished(mailbox, action)
-
     async def _find(self, mailbox: Mailbox) -> Found | Unroutable:
         route = find_route(mailbox.invitation.to, own_domains=self._settings.own_domains)
         if isinstance(route, Nowhere):
@@ -213,16 +198,32 @@ class Switchboard:
         mailbox.call.callee_account = account.id
 
         def late(endpoint: Endpoint) -> None:
-            mailbox.post(Appeared(endpoint))
+            if mailbox.call.winner is None:
+                self._join(mailbox, endpoint.id)
+                mailbox.post(Appeared(endpoint))
 
         # Before the list is made, so that nobody who connects in between is missed.
         mailbox.leave.append(self._bus.subscribe(account_topic(account.id), late))
         found = [each for endpoints in self._endpoints for each in endpoints(account)]
-        others = [each for each in found if each.id != mailbox.call.caller]
-        return Found(tuple(others[:MAX_ENDPOINTS]))
+        others = [each for each in found if each.id != mailbox.call.caller][:MAX_ENDPOINTS]
+        for each in others:
+            self._join(mailbox, each.id)
+        return Found(tuple(others))
 
-    def _joined(self, call: str, endpoint: str) -> None:
-        self._of_endpoint.setdefault(endpoint, set()).add(call)
+    def _join(self, mailbox: Mailbox, endpoint: str) -> None:
+        """Have `touch` reach the call from now on: before it rings, as it may leave before that."""
+        call = mailbox.call.id
+        calls = self._of_endpoint.setdefault(endpoint, set())
+        if call in calls:
+            return
+        calls.add(call)
+
+        def part() -> None:
+            calls.discard(call)
+            if not calls:
+                self._of_endpoint.pop(endpoint, None)
+
+        mailbox.leave.append(part)
 
     def _heard(self, event: MediaEvent) -> None:
         self.post(*event_from(event))
@@ -230,12 +231,6 @@ class Switchboard:
     async def _finished(self, mailbox: Mailbox, finish: Finish) -> None:
         call = mailbox.call
         self._calls.pop(call.id, None)
-        for leg in call.legs:
-            of_endpoint = self._of_endpoint.get(leg)
-            if of_endpoint is not None:
-                of_endpoint.discard(call.id)
-                if not of_endpoint:
-                    del self._of_endpoint[leg]
         log.info(
             "call %s ended: %s by %s after %.1f s, %s, %d legs",
             call.id,
@@ -253,11 +248,11 @@ class Switchboard:
 
     def _remember(self, mailbox: Mailbox, finish: Finish) -> None:
         now = asyncio.get_running_loop().time()
-        told = {
-            leg.endpoint.account: info(mailbox, leg.id, finish)
-            for leg in reversed(mailbox.call.legs.values())
-        }
-        self._ended[mailbox.call.id] = (now, frozenset(told), told)
+        call = mailbox.call
+        # An account with several legs is told of its own call, or of the one that it answered.
+        by_weight = [*reversed(call.legs), call.winner or call.caller, call.caller]
+        told = {call.legs[leg].endpoint.account: info(mailbox, leg, finish) for leg in by_weight}
+        self._ended[call.id] = (now, frozenset(told), told)
         while self._ended:
             ended_at = next(iter(self._ended.values()))[0]
             if len(self._ended) <= MAX_REMEMBERED and now - ended_at < REMEMBER_SECONDS:

@@ -11,35 +11,43 @@ class _Bucket:
 
 
 class Throttle:
-    """Each key may take `burst` tokens at once and one more every `refill_seconds`."""
+    """Each key may fail `burst` times at once, and once more every `refill_seconds`."""
 
     def __init__(self, *, burst: int, refill_seconds: float, max_keys: int = 10_000) -> None:
         self._burst = burst
         self._refill_seconds = refill_seconds
         self._max_keys = max_keys
-        # The key that took a token longest ago comes first: the first to have recovered.
+        # The key that failed longest ago comes first: the first to have recovered.
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
-    def take(self, key: str, now: float) -> float:
-        """Take a token: 0, or when there is none the seconds until there will be."""
-        bucket = self._buckets.get(key) or _Bucket(self._burst, now)
-        gained = (now - bucket.at) / self._refill_seconds
-        bucket.tokens = min(self._burst, bucket.tokens + gained)
-        bucket.at = now
-        if bucket.tokens < 1:
-            return (1 - bucket.tokens) * self._refill_seconds
-        bucket.tokens -= 1
-        self._buckets[key] = bucket
+    def wait(self, key: str, now: float) -> float:
+        """The seconds until the key may try again; 0 when it may now."""
+        missing = 1 - self._tokens(key, now)
+        return max(0.0, missing * self._refill_seconds)
+
+    def fail(self, key: str, now: float) -> None:
+        """Count a failure; tries that ran at the same time may leave a debt."""
+        self._buckets[key] = _Bucket(self._tokens(key, now) - 1, now)
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
-        return 0.0
+
+    def take(self, key: str, now: float) -> float:
+        """Count a failure beforehand, unless the key has to wait: then the seconds it has to."""
+        wait = self.wait(key, now)
+        if not wait:
+            self.fail(key, now)
+        return wait
 
     def give_back(self, key: str) -> None:
-        """Undo one `take`: the attempt did not fail."""
+        """What was counted beforehand did not fail."""
+        bucket = self._buckets.get(key)
+        if bucket is not None:
+            bucket.tokens = min(self._burst, bucket.tokens + 1)
+
+    def _tokens(self, key: str, now: float) -> float:
         bucket = self._buckets.get(key)
         if bucket is None:
-            return
-        bucket.tokens += 1
-        if bucket.tokens >= self._burst:
-            del self._buckets[key]
+            return self._burst
+        gained = (now - bucket.at) / self._refill_seconds
+        return min(self._burst, bucket.tokens + gained)

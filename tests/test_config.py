@@ -40,7 +40,10 @@ class TestSources:
             tmp_path,
             """
             domain = "Phones.Example.org"
-            secret_key = ["an old key of at least 32 characters", "0123456789abcdef0123456789abcdef"]
+            secret_key = [
+                "a new key of at least 32 characters",
+                "an old key of at least 32 characters",
+            ]
             [http]
             port = 9000
             trusted_proxies = ["10.0.0.0/8", "::1"]

@@ -119,7 +119,7 @@ class TestMigrations:
         async with store.read() as connection:
             for table in metadata.sorted_tables:
                 rows = await connection.execute(text(f"PRAGMA foreign_key_list({table.name})"))
-                found = {(row._mapping["from"], row.table, row.on_delete) for row in rows}
+                found = {(row["from"], row["table"], row["on_delete"]) for row in rows.mappings()}
                 meant = {
                     (key.parent.name, key.column.table.name, key.ondelete)
                     for key in table.foreign_keys
@@ -140,21 +140,23 @@ class TestTransactions:
         await store.close()
 
     async def test_writers_that_read_first_lose_no_update(self, tmp_path: Path) -> None:
-        store = await opened(tmp_path / "wsphone.db")
+        """Not even those of another process, which no lock of ours keeps in line."""
+        stores = [await opened(tmp_path / "wsphone.db") for _ in range(2)]
         counter = settings.c.name == "domain"
 
-        async def append() -> None:
+        async def append(store: Store) -> None:
             async with store.begin() as connection:
                 value = await connection.scalar(select(settings.c.value).where(counter))
                 assert value is not None
                 changed = update(settings).where(counter).values(value=value + b"x")
                 await connection.execute(changed)
 
-        await asyncio.gather(*(append() for _ in range(20)))
-        async with store.read() as connection:
+        await asyncio.gather(*(append(store) for store in stores * 10))
+        async with stores[0].read() as connection:
             value = await connection.scalar(select(settings.c.value).where(counter))
         assert value == b"phones.test" + b"x" * 20
-        await store.close()
+        for store in stores:
+            await store.close()
 
     async def test_reading_goes_on_while_somebody_writes(self, tmp_path: Path) -> None:
         store = await opened(tmp_path / "wsphone.db")
@@ -162,6 +164,16 @@ class TestTransactions:
             await writer.execute(settings.delete())
             async with store.read() as reader:
                 assert len((await reader.execute(select(settings))).all()) == 2
+        await store.close()
+
+    async def test_a_snapshot_stays_at_its_moment(self, tmp_path: Path) -> None:
+        store = await opened(tmp_path / "wsphone.db")
+        query = select(settings)
+        async with store.snapshot() as reader:
+            before = (await reader.execute(query)).all()
+            async with store.begin() as writer:
+                await writer.execute(settings.delete())
+            assert (await reader.execute(query)).all() == before
         await store.close()
 
     async def test_another_process_may_use_the_database_too(self, tmp_path: Path) -> None:

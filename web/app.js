@@ -51,10 +51,10 @@ class App {
       store: this.#tab,
       mintId,
       changed: () => this.#render(),
+      trouble: (error) => this.#say(errorText(error)),
     });
-    const failed = (/** @type {unknown} */ error) => this.#say(errorText(error));
     this.dialView = new DialView(this.phone, {
-      failed,
+      failed: (error) => this.#say(errorText(error)),
       say: (text) => this.#say(text),
       key: (key) => this.#ring.key(key),
     });
@@ -62,7 +62,7 @@ class App {
       toggleKeypad: () => this.#toggleKeypad(),
       redial: (address) => this.dialView.dial(address),
     });
-    this.incomingView = new IncomingView(this.phone, failed);
+    this.incomingView = new IncomingView(this.phone);
     this.loginView = new LoginView((username, password) => this.#login(username, password));
   }
 

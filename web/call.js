@@ -1,6 +1,6 @@
 /** One call as this page takes part in it: its state, what a person does, what the server says. */
 
-import { Code, NoAnswer, RpcError } from './errors.js';
+import { Code, NoAnswer, NoMicrophone, RpcError } from './errors.js';
 import { Media } from './media.js';
 import { closeMicrophone } from './microphone.js';
 
@@ -25,7 +25,8 @@ import { closeMicrophone } from './microphone.js';
  *   iceServers: () => RTCIceServer[],
  *   microphone: () => Promise<MediaStream>,
  *   changed: (call: Call) => void,
- * }} CallDeps
+ *   trouble: (error: unknown) => void,
+ * }} CallDeps `trouble` is for a person to read: the call goes on, but something is missing
  */
 
 /** @type {Record<CallState, CallState[]>} */
@@ -312,8 +313,9 @@ export class Call {
   /** The call cannot go on. @param {unknown} error */
   #fail(error) {
     if (this.state === 'ended' || this.#leaving) return;
-    // The server may have carried out what it did not answer to: leave no call behind.
-    if (!(error instanceof RpcError)) {
+    // The server may have carried out what it did not answer to, or wait for our answer after a
+    // claim: leave no call behind.
+    if (!(error instanceof RpcError) || this.direction === 'incoming') {
       const params = { call: this.id };
       this.#deps.request('call.hangup', params, { timeoutMs: LEAVE_MS }).catch(() => {});
     }
@@ -322,7 +324,10 @@ export class Call {
 
   /** Let a step run whose failure the media's own recovery deals with. @param {Promise<unknown>} step */
   #take(step) {
-    step.catch((error) => console.debug(`wsphone: call ${this.id}:`, error));
+    step.catch((error) => {
+      if (error instanceof NoMicrophone) this.#deps.trouble(error);
+      else console.debug(`wsphone: call ${this.id}:`, error);
+    });
   }
 
   #release() {

@@ -76,6 +76,7 @@ export class CallView {
     this.#mute.disabled = !talking;
     this.#mute.setAttribute('aria-pressed', String(call.muted));
     this.#muteIcon.setAttribute('href', call.muted ? '#i-mic-off' : '#i-mic');
+    say(this.#redial, call.direction === 'outgoing' ? texts.callAgain : texts.callBack);
     say(this.#muteLabel, call.muted ? texts.unmute : texts.mute);
     this.#keypadToggle.disabled = !talking;
     this.#keypadToggle.setAttribute('aria-expanded', String(talking && keypadOpen));

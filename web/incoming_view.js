@@ -2,7 +2,7 @@
 
 import { shown } from './address.js';
 import { find, mark, say, takesText } from './dom.js';
-import { moreCallsText, texts } from './texts.js';
+import { errorText, moreCallsText, texts } from './texts.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./phone.js').Phone} Phone */
@@ -14,21 +14,21 @@ export class IncomingView {
   #detail = find('incoming-detail', HTMLElement);
   #words = find('incoming-words', HTMLElement);
   #more = find('incoming-more', HTMLElement);
+  #notice = find('incoming-notice', HTMLElement);
   #accept = find('accept', HTMLButtonElement);
   #acceptLabel = find('accept-label', HTMLElement);
   #decline = find('decline', HTMLButtonElement);
-  #declineLabel = find('decline-label', HTMLElement);
   #phone;
   /** The call that is shown. @type {Call | null} */
   #call = null;
   /** What had the focus before the dialog took it. @type {Element | null} */
   #before = null;
-  #failed;
+  /** Why the shown call could not be answered yet. */
+  #trouble = '';
 
-  /** @param {Phone} phone @param {(error: unknown) => void} failed */
-  constructor(phone, failed) {
+  /** @param {Phone} phone */
+  constructor(phone) {
     this.#phone = phone;
-    this.#failed = failed;
     this.#accept.addEventListener('click', () => this.accept());
     this.#decline.addEventListener('click', () => this.decline());
   }
@@ -38,7 +38,12 @@ export class IncomingView {
   }
 
   accept() {
-    if (this.#call && !this.#accept.disabled) this.#phone.accept(this.#call).catch(this.#failed);
+    if (!this.#call || this.#accept.disabled) return;
+    this.#trouble = '';
+    this.#phone.accept(this.#call).catch((error) => {
+      this.#trouble = errorText(error);
+      this.render();
+    });
   }
 
   decline() {
@@ -49,6 +54,7 @@ export class IncomingView {
     const [call = null, ...others] = this.#phone.incoming;
     const second = this.#phone.active !== null;
     mark(this.#layer, 'second', second ? '' : null);
+    if (call !== this.#call) this.#trouble = '';
     if (call) this.#fill(call, others, second);
     this.#layer.hidden = call === null;
     if (call !== this.#call) this.#moveFocus(call, second);
@@ -65,8 +71,9 @@ export class IncomingView {
     say(this.#words, pending ? texts.pendingMicrophone : texts.incoming);
     say(this.#more, moreCallsText(others.map((other) => shown(other.peer).title)));
     this.#more.hidden = others.length === 0;
+    say(this.#notice, this.#trouble);
+    this.#notice.hidden = this.#trouble === '';
     say(this.#acceptLabel, second ? texts.endAndAccept : texts.accept);
-    say(this.#declineLabel, second ? texts.declineBusy : texts.decline);
     this.#accept.disabled = pending;
     this.#decline.disabled = pending;
   }

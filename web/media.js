@@ -6,7 +6,7 @@ import { MOST_CANDIDATES, Path } from './path.js';
 /** @typedef {import('./protocol.js').Candidate} Candidate */
 
 /**
- * none: nothing negotiated yet; connecting, connected; lost: it was there and is being renewed.
+ * none: nothing negotiated yet, or over; connecting, connected; lost: it was there and is being renewed.
  * @typedef {'none' | 'connecting' | 'connected' | 'lost'} SoundState
  */
 
@@ -45,6 +45,8 @@ export class Media {
   /** @type {MediaStream | null} */
   #microphone = null;
   #wasConnected = false;
+  /** Both sides are there: from now on a path that fails is replaced. */
+  #due = false;
   #renewing = false;
   #closed = false;
   /** @type {Set<() => void>} */
@@ -66,6 +68,7 @@ export class Media {
 
   /** @returns {SoundState} */
   get state() {
+    if (this.#closed) return 'none';
     if (this.current?.state === 'connected') return 'connected';
     if (this.#wasConnected) return 'lost';
     return this.current || this.#renewing ? 'connecting' : 'none';
@@ -102,10 +105,9 @@ export class Media {
    * @returns {Promise<{ path: Path, answer: string } | null>} null when the offer is out of date
    */
   async answer(media, offer) {
-    for (const path of [...this.#paths.values()]) {
-      if (path.pc.signalingState === 'have-local-offer') this.#drop(path);
-    }
-    if ([...this.#paths.keys()].some((open) => open > media)) return null;
+    const paths = [...this.#paths.values()];
+    if (paths.some((path) => path.media > media && !path.offering)) return null;
+    for (const path of paths) if (path.offering) this.#drop(path);
     const path = this.#paths.get(media) ?? this.#open(media);
     return { path, answer: await path.answer(offer) };
   }
@@ -123,6 +125,7 @@ export class Media {
 
   /** Sound is due: see to it when the generation at hand does not connect, or there is none. */
   async expect() {
+    this.#due = true;
     await this.#settled();
     if (!this.#healthy()) await this.renew();
   }
@@ -248,7 +251,8 @@ export class Media {
     this.#route();
     this.#wake();
     this.#deps.changed();
-    if (path.state === 'failed' && path.media === this.latest) void this.renew(SERVER_FIRST_MS);
+    const missed = this.#due && path.state === 'failed' && path.media === this.latest;
+    if (missed) void this.renew(SERVER_FIRST_MS);
   }
 
   /** Let the stream carry the track of the generation in use. */

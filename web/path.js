@@ -50,6 +50,8 @@ export class Path {
     this.#hooks = hooks;
     /** @type {PathState} */
     this.state = 'new';
+    /** Our offer is on its way, or waits for its answer. */
+    this.offering = false;
     /** What the other side sends. @type {MediaStreamTrack | null} */
     this.remoteTrack = null;
     this.microphone = microphone;
@@ -68,6 +70,7 @@ export class Path {
 
   /** @returns {Promise<string>} our offer; what `release` lets go belongs after it */
   async offer() {
+    this.offering = true;
     this.#addMicrophone();
     const transceiver = this.pc.getTransceivers()[0];
     if (transceiver) transceiver.setCodecPreferences(codecs());
@@ -78,6 +81,7 @@ export class Path {
   /** @param {string} sdp the peer's answer to our offer */
   async accept(sdp) {
     if (this.pc.signalingState !== 'have-local-offer') return;
+    this.offering = false;
     await this.pc.setRemoteDescription({ type: 'answer', sdp });
     await this.#peerIsKnown();
   }

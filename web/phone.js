@@ -1,7 +1,7 @@
 /** The phone: the calls of this page, which of them is active, and what sounds. */
 
 import { Call } from './call.js';
-import { RpcError } from './errors.js';
+import { NoMicrophone, RpcError } from './errors.js';
 
 /** @typedef {import('./protocol.js').ListedCall} ListedCall */
 
@@ -12,6 +12,7 @@ import { RpcError } from './errors.js';
  *   store: { calls: import('./call.js').CallSnapshot[] },
  *   mintId: () => string,
  *   changed: () => void,
+ *   trouble: (error: unknown) => void,
  * }} PhoneDeps
  */
 
@@ -183,7 +184,9 @@ export class Phone {
       if (lost) call.hangUp();
       else await call.recover(current);
     } catch (error) {
-      if (error instanceof RpcError) call.end(error.ended ?? 'error', 'server', 0);
+      if (error instanceof NoMicrophone) this.#deps.trouble(error);
+      // A server that was started anew does not know the call at all.
+      if (error instanceof RpcError) call.end(error.ended ?? 'server_restart', 'server', 0);
       else call.hangUp();
     }
   }
@@ -195,6 +198,7 @@ export class Phone {
       iceServers: () => this.#iceServers,
       microphone: this.#deps.microphone,
       changed: (changed) => this.#follow(changed),
+      trouble: this.#deps.trouble,
     });
     this.#calls.set(call.id, call);
     return call;

@@ -42,6 +42,8 @@ export class Session {
   #requests = new Requests();
   /** @type {WebSocket | null} */
   #socket = null;
+  /** Which attempt to connect is the current one; an older one that is still waiting gives up. */
+  #attempt = 0;
   /** One timer: the handshake's limit, the next ping or the next attempt. */
   #timer = 0;
 
@@ -92,8 +94,9 @@ export class Session {
   async #connect() {
     this.#arm(null);
     this.#become('connecting');
-    const token = await this.#token();
-    if (token === null || this.state !== 'connecting') return;
+    const attempt = ++this.#attempt;
+    const token = await this.#token(attempt);
+    if (token === null) return;
     const socket = new WebSocket(this.#deps.url, SUBPROTOCOL);
     this.#socket = socket;
     socket.onopen = () => void this.#open(socket, token);
@@ -103,12 +106,13 @@ export class Session {
     this.#arm(() => this.#lose(CLOSE_LOST), OPEN_MS);
   }
 
-  /** @returns {Promise<string | null>} null when there is none now, and that was dealt with */
-  async #token() {
+  /** @param {number} attempt @returns {Promise<string | null>} null when it is over, and dealt with */
+  async #token(attempt) {
     try {
-      return await this.#deps.token();
+      const token = await this.#deps.token();
+      return attempt === this.#attempt ? token : null;
     } catch (error) {
-      if (this.state !== 'connecting') return null;
+      if (attempt !== this.#attempt) return null;
       if (error instanceof LoginNeeded) this.#stop('login');
       else this.#lose(CLOSE_LOST);
       return null;
@@ -216,6 +220,7 @@ export class Session {
   /** Let go of the socket now: its own close may take as long as a dead network does. */
   #hangUpSocket() {
     this.#arm(null);
+    this.#attempt += 1;
     const socket = this.#socket;
     this.#socket = null;
     if (socket) {

@@ -6,11 +6,11 @@ export const texts = Object.freeze({
   title: 'WSPhone',
   online: 'Online',
   connecting: 'Connecting…',
-  offline: 'Offline. Trying again…',
-  offlineNetwork: 'Offline. Waiting for the network…',
-  moved: 'This session went on in another tab.',
+  offline: 'Offline, trying again…',
+  offlineNetwork: 'Offline, waiting for the network…',
+  moved: 'In use in another tab',
   sessionEnded: 'You were logged out. Log in again to go on.',
-  forbidden: 'The server does not let this account in.',
+  forbidden: 'The server does not let this account or this page in.',
   loginWrong: 'That name and password do not belong together.',
   loginEmpty: 'Enter your name and your password.',
   loginUnreachable: 'The server cannot be reached. Check the network and try again.',
@@ -22,10 +22,10 @@ export const texts = Object.freeze({
   digitLost: 'The digit did not get through. Press it again.',
   mute: 'Mute',
   unmute: 'Unmute',
+  callAgain: 'Call again',
+  callBack: 'Call back',
   accept: 'Accept',
   endAndAccept: 'End and accept',
-  decline: 'Decline',
-  declineBusy: 'Busy',
   incoming: 'is calling',
   pendingMicrophone: 'Waiting for the microphone…',
 });
@@ -45,9 +45,14 @@ export function titleText(title) {
   return `${title} is calling · ${texts.title}`;
 }
 
+const MOST_TITLES = 3;
+
 /** @param {string[]} titles of the other calls that ring */
 export function moreCallsText(titles) {
-  return titles.length === 0 ? '' : `Also calling: ${titles.join(', ')}`;
+  if (titles.length === 0) return '';
+  const rest = titles.length - MOST_TITLES;
+  const more = rest > 0 ? ` and ${rest} more` : '';
+  return `Also calling: ${titles.slice(0, MOST_TITLES).join(', ')}${more}`;
 }
 
 /** @param {import('./call.js').Call} call */
@@ -73,13 +78,13 @@ const REASONS = Object.freeze({
   not_found: ['Nobody has this name or number.', 'Nobody has this name or number.'],
   unavailable: ['None of their phones can be reached now.', 'The connection to them was lost.'],
   answered_elsewhere: ['The call was answered elsewhere.', 'Answered on another of your devices.'],
-  declined_elsewhere: ['They declined the call.', 'Declined on another of your devices.'],
+  declined_elsewhere: ['They declined the call on another device.', 'Declined on another of your devices.'],
   forbidden: ['You may not call this address.', 'This call is not allowed.'],
   incompatible: ['Their phone and yours share no way to carry sound.', 'Your phones share no way to carry sound.'],
   media_failed: ['The sound could not get through.', 'The sound could not get through.'],
   timeout: ['The other side did not respond in time.', 'The other side did not respond in time.'],
   limit: ['The server has too many calls. Try again soon.', 'The server has too many calls.'],
-  server_restart: ['The server restarts. Try again in a minute.', 'The server restarts.'],
+  server_restart: ['The server was restarted. Try again in a minute.', 'The server was restarted.'],
   error: ['Something went wrong. Try again.', 'Something went wrong.'],
 });
 

@@ -52,7 +52,7 @@ class Keyring:
             )
         try:
             return cipher.decrypt(nonce, envelope[_HEADER_LENGTH:], _place(table, row, column))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise OperatorError(
                 f"a value of {table}.{column} is damaged or was copied from another row:"
                 " restore the database from a backup"

@@ -15,7 +15,9 @@ Sdp = Annotated[str, Meta(max_length=32_768)]
 Media = Annotated[int, Meta(ge=1, le=1_000_000)]
 Short = Annotated[str, Meta(max_length=64)]
 Line = Annotated[str, Meta(max_length=256)]
-DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
+# Python's `$` also stands before a last line break; other languages know no `\Z`.
+DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
+Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-D*#]+$(?!\n)")]
 Seq = Annotated[int, Meta(ge=0)]
 
 
@@ -92,7 +94,7 @@ class CallReject(Struct):
 class CallDtmf(Struct):
     call: UUID
     n: Annotated[int, Meta(ge=0, le=1_000_000)]
-    digits: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-D*#]+$")]
+    digits: Digits
     duration_ms: Annotated[int, Meta(ge=40, le=2_000)] = 120
 
 

@@ -69,6 +69,7 @@ _FROM_SIP: dict[int, EndReason] = {
     415: EndReason.INCOMPATIBLE,
     488: EndReason.INCOMPATIBLE,
     606: EndReason.INCOMPATIBLE,
+    503: EndReason.LIMIT,
     504: EndReason.TIMEOUT,
 }
 

@@ -13,9 +13,10 @@ from signaling.sip.uri import Uri
 
 MAX_NONCES = 10_000
 
-_HASHES: dict[str, Callable[[bytes], "hashlib._Hash"]] = {
-    "SHA-256": hashlib.sha256,
-    "MD5": hashlib.md5,
+# The phones' order of preference is ours: RFC 8760 2.3 has the best first.
+_HASHES: dict[str, Callable[[bytes], str]] = {
+    "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
+    "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
 }
 
 
@@ -236,7 +237,7 @@ def _fields(value: str) -> dict[str, str]:
 
 
 def _hash(algorithm: str, *parts: str) -> str:
-    return _HASHES[algorithm](":".join(parts).encode("utf-8", "replace")).hexdigest()
+    return _HASHES[algorithm](":".join(parts).encode("utf-8", "replace"))
 
 
 def _matching(credentials: Credentials, method: str, secrets: Sequence[Secret]) -> int | None:

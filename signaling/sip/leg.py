@@ -23,7 +23,7 @@ from signaling.sip.reinvite import judge
 from signaling.sip.screen import stock_answer
 from signaling.sip.syntax import BadSip, number
 from signaling.sip.transaction import Key, Timers
-from signaling.sip.uri import NameAddr
+from signaling.sip.uri import NameAddr, Uri
 
 MAX_FORKS = 16
 
@@ -107,6 +107,8 @@ class Leg:
 
     def ring(self, code: int, sdp: str | None, now: float) -> list[Effect]:
         """Answer provisionally, with 101 to 199."""
+        if not 100 < code < 200:
+            raise ValueError(f"{code} is no provisional answer")
         return self._on(On.RING, Moment(now, code=code, headers=self._ours(), sdp=sdp))
 
     def answer(self, sdp: str, now: float) -> list[Effect]:
@@ -117,11 +119,13 @@ class Leg:
 
     def reject(self, code: int, headers: Sequence[Pair], now: float) -> list[Effect]:
         """Refuse, with 300 or more."""
+        if code < 300:
+            raise ValueError(f"{code} is no refusal")
         return self._on(On.REJECT, Moment(now, code=code, headers=headers))
 
     def hang_up(self, reason: str | None, now: float) -> list[Effect]:
         """End the leg by whatever its state takes; `reason` is a Reason header (RFC 3326)."""
-        self._hang_up_reason = reason
+        self._hang_up_reason = self._hang_up_reason or reason
         return self._on(On.HANG_UP, Moment(now, reason=reason))
 
     # What the peer sends.
@@ -248,14 +252,10 @@ class Leg:
         return None
 
     def _on_reinvite(self, transaction: Key, request: Request, flow: Flow, now: float) -> Effect:
+        if self.state is State.INCOMING:
+            return Reply(transaction, 500, [("Retry-After", "5")])
         if self.state not in (State.ANSWERED, State.UP):
-            # Before our answer it is out of turn (14.2), after our BYE there is no session.
-            early = self.state is State.INCOMING
-            return (
-                Reply(transaction, 500, [("Retry-After", "5")])
-                if early
-                else Reply(transaction, 481)
-            )
+            return Reply(transaction, 481)
         offering = self._acceptance is not None and self._acceptance.offers
         code = judge(request.sdp, known=self._remote_sdp, offering=offering)
         if code == 488:
@@ -332,7 +332,7 @@ def outgoing_invite(
     headers: Sequence[Pair] = (),
     max_forwards: int = 70,
 ) -> Request:
-    """The INVITE that a calling leg begins with."""
+    """The INVITE that a calling leg begins with; raises BadSip when `target` is no URI."""
     pairs = [
         ("From", f"{from_};tag={composer.new_token()}"),
         ("To", str(to)),
@@ -343,7 +343,9 @@ def outgoing_invite(
         SUPPORTED,
         *headers,
     ]
-    return composer.request("INVITE", target, pairs, flow, sdp=sdp, max_forwards=max_forwards)
+    return composer.request(
+        "INVITE", str(Uri.parse(target)), pairs, flow, sdp=sdp, max_forwards=max_forwards
+    )
 
 
 def _rejected(leg_id: str, moment: Moment) -> Rejected:

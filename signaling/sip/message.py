@@ -12,6 +12,8 @@ from signaling.sip.via import Via
 MAX_MESSAGE = 65_536
 MAX_LINES = 128
 MAX_LINE = 8_192
+MAX_ADDRESSES = 64
+"""Of one kind in one message: each has to be parsed, often before anybody is authenticated."""
 
 _COMPACT = {
     "a": "accept-contact",
@@ -139,10 +141,10 @@ class Message:
     @cached_property
     def via(self) -> Via:
         """The topmost hop."""
-        values = self.headers.values("via")
-        if not values:
+        first = self.headers.first("via")
+        if first is None:
             raise BadSip("Via is missing")
-        return Via.parse(values[0])
+        return Via.parse(split_list(first, ",")[0])
 
     @cached_property
     def from_(self) -> NameAddr:
@@ -183,12 +185,18 @@ class Message:
     @cached_property
     def contacts(self) -> list[NameAddr]:
         """The Contact headers; `*` is not an address and has to be looked for before."""
-        return [NameAddr.parse(value) for value in self.headers.values("contact")]
+        return [NameAddr.parse(value) for value in self._addresses("contact")]
 
     @cached_property
     def record_routes(self) -> list[str]:
         """The Record-Route headers as they came, each of them a readable address."""
-        return [value for value in self.headers.values("record-route") if NameAddr.parse(value)]
+        return [value for value in self._addresses("record-route") if NameAddr.parse(value)]
+
+    def _addresses(self, name: str) -> list[str]:
+        values = self.headers.values(name)
+        if len(values) > MAX_ADDRESSES:
+            raise BadSip(f"too many of {name}")
+        return values
 
     @property
     def sdp(self) -> str | None:

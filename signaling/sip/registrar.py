@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from signaling.shared.errors import PeerError
 from signaling.sip.flow import Flow
 from signaling.sip.message import Pair, Request
 from signaling.sip.syntax import BadSip, number, without_parameters
@@ -70,11 +71,11 @@ class Rules:
     max_contacts: int = 10
 
 
-class _Refused(Exception):
+class _Refused(PeerError):
     """Ends an update before anything of it was kept."""
 
     def __init__(self, code: int, *headers: Pair) -> None:
-        super().__init__(code)
+        super().__init__(str(code))
         self.registration = Registration(code, headers)
 
 
@@ -157,6 +158,8 @@ class Registrar:
     def _updated(
         self, current: Bindings, aor: str, request: Request, flow: Flow, now: float
     ) -> Bindings:
+        if len(request.contacts) > 2 * self._rules.max_contacts:
+            raise _Refused(503)
         wanted = dict(current)
         for address in request.contacts:
             seconds = self._granted(address, request)

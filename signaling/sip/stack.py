@@ -48,8 +48,6 @@ class SipStack:
         self._legs: dict[str, Leg] = {}
         # Legs by Call-ID and our tag; the leg itself compares the peer's.
         self._dialogs: dict[Key, Leg] = {}
-        # Legs by the INVITE that called them, for its CANCEL.
-        self._called: dict[Key, Leg] = {}
         self._deadlines: Deadlines[Leg] = Deadlines()
         self._events: list[Event] = []
 
@@ -103,7 +101,6 @@ class SipStack:
             tag=found.tag,
         )
         self._enter(leg)
-        self._called[transaction] = leg
 
     def call(
         self,
@@ -267,7 +264,7 @@ class SipStack:
         # The same tag as in the INVITE's answers (RFC 3261 9.2).
         transaction.tag = invite.tag
         self._transactions.respond(transaction, 200, now)
-        leg = self._called.get(invite.key)
+        leg = self._dialogs.get((cancel.call_id, invite.tag))
         if leg is not None:
             self._perform(leg, leg.on_cancel(cancel, now), now)
         else:
@@ -309,7 +306,6 @@ class SipStack:
         if self._legs.get(leg.id) is leg:
             del self._legs[leg.id]
         self._dialogs.pop(leg.key, None)
-        self._called.pop(leg.transaction, None)
 
 
 def _is_same_request(cancel: Request, invite: Request) -> bool:

@@ -19,6 +19,11 @@ class Deadlines(Generic[T]):
     def __len__(self) -> int:
         return len(self._at)
 
+    @property
+    def entries(self) -> int:
+        """How long the heap is, outdated entries included."""
+        return len(self._heap)
+
     def set(self, owner: T, at: float | None) -> None:
         """The owner's deadline is `at`, or it has none."""
         if at is None:

@@ -40,9 +40,8 @@ class TransactionLayer(Generic[U]):
         self._composer = composer
         self._timers = timers
         self._limits = limits
-        self._clients: dict[Key, Transaction] = {}
+        self._clients: dict[Key, tuple[Transaction, U | None]] = {}
         self._servers: dict[Key, Transaction] = {}
-        self._users: dict[Key, U] = {}
         self._per_host: Counter[str] = Counter()
         # What two copies of a request share that came on different ways (RFC 3261 8.2.2.2).
         self._originals: dict[Key, Key] = {}
@@ -69,28 +68,27 @@ class TransactionLayer(Generic[U]):
         key = client_key(request.via.branch, request.method)
         transaction = Transaction(kind, key, request, flow, self._timers, now)
         transaction.sent = bytes(request)
-        self._clients[key] = transaction
-        if user is not None:
-            self._users[key] = user
+        self._clients[key] = (transaction, user)
         self.send(transaction.sent, flow)
         self._arm(transaction)
 
     def receive_response(self, response: Response, now: float) -> U | None:
         """The user that the response is for; None when it is stray, repeated or nobody's."""
         key = client_key(response.via.branch, response.cseq.method)
-        transaction = self._clients.get(key)
-        if transaction is None:
+        if key not in self._clients:
             return None
+        transaction, user = self._clients[key]
         actions = transaction.feed(On.code(response.code), now)
         if Do.ACK in actions:
             self.send(bytes(failure_ack(transaction.request, response)), transaction.flow)
         self._arm(transaction)
-        return self._users.get(key) if Do.PASS in actions else None
+        return user if Do.PASS in actions else None
 
     def abandon(self, invite: Request, now: float) -> None:
         """Give our INVITE, which was cancelled, only so long to end."""
-        transaction = self._clients.get(client_key(invite.via.branch, "INVITE"))
-        if transaction is not None:
+        key = client_key(invite.via.branch, "INVITE")
+        if key in self._clients:
+            transaction, _ = self._clients[key]
             transaction.feed(On.ABANDON, now)
             self._arm(transaction)
 
@@ -168,7 +166,7 @@ class TransactionLayer(Generic[U]):
             actions = transaction.handle_timer(now)
             if Do.SEND in actions and transaction.sent:
                 self.send(transaction.sent, transaction.flow)
-            user = self._users.get(transaction.key)
+            _, user = self._clients.get(transaction.key, (None, None))
             if Do.FAIL in actions and user is not None:
                 lost.append((user, transaction.request.method))
             self._arm(transaction)
@@ -185,7 +183,6 @@ class TransactionLayer(Generic[U]):
             return
         if transaction.kind in (Kind.INVITE_CLIENT, Kind.CLIENT):
             self._clients.pop(transaction.key, None)
-            self._users.pop(transaction.key, None)
             return
         del self._servers[transaction.key]
         self._per_host[transaction.flow.host] -= 1

@@ -10,7 +10,15 @@ from pathlib import Path
 import av
 import numpy as np
 import soundfile
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    StorageState,
+    expect,
+)
 
 CHROMIUM = "/usr/bin/chromium"
 
@@ -41,18 +49,25 @@ navigator.mediaDevices.getUserMedia = async () => {
 };
 """
 
-START_RECORDING = """() => {
+# The recorder does not follow a remote stream whose sample rate changes to that of the codec:
+# the audio context stands between them.
+START_RECORDING = """async () => {
   const [call] = window.wsphone.calls();
-  const recorder = new MediaRecorder(call.remoteStream, { mimeType: "audio/webm;codecs=pcm" });
+  const context = new AudioContext({ sampleRate: 48000 });
+  await context.resume();
+  const tape = context.createMediaStreamDestination();
+  context.createMediaStreamSource(call.remoteStream).connect(tape);
+  const recorder = new MediaRecorder(tape.stream, { mimeType: "audio/webm;codecs=pcm" });
   const parts = [];
   recorder.ondataavailable = (event) => parts.push(event.data);
-  window.recording = { recorder, parts };
+  window.recording = { context, recorder, parts };
   recorder.start(1000);
 }"""
 
 STOP_RECORDING = """async () => {
-  const { recorder, parts } = window.recording;
+  const { context, recorder, parts } = window.recording;
   await new Promise((resolve) => { recorder.onstop = resolve; recorder.stop(); });
+  await context.close();
   const reader = new FileReader();
   const read = new Promise((resolve) => { reader.onload = resolve; });
   reader.readAsDataURL(new Blob(parts));
@@ -103,8 +118,6 @@ class Softphone:
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def part(self, name: str) -> Locator:
         """An element of the page by its data-testid."""
@@ -201,36 +214,32 @@ class Softphone:
 async def softphone(
     browser: Browser, url: str, *, voice: Path | None = None
 ) -> AsyncIterator[Softphone]:
-    """A tab in a profile of its own; `voice` is the microphone of a browser that has none."""
-    context = await browser.new_context()
+    """A tab in a profile of its own; `voice` is the microphone of a browser that has none.
+
+    It logs out after the block, so that nothing rings here any more; none of the profile's pages
+    may have run into an error.
+    """
+    storage = {"origin": url, "localStorage": [{"name": "wsphone.audio", "value": RAW_AUDIO}]}
+    context = await browser.new_context(storage_state=StorageState(origins=[storage]))
+    errors: list[str] = []
+    context.on("weberror", lambda error: errors.append(str(error.error)))
     try:
-        await prepare(context, voice=voice)
+        if voice is not None:
+            await context.add_init_script(FILE_AS_MICROPHONE)
+            await context.route("**/microphone.wav", lambda route: route.fulfill(path=voice))
         phone = await open_tab(context, url)
         yield phone
-        await leave(phone)
+        if await phone.part("logout").is_visible():
+            await phone.log_out()
+        assert not errors, errors
     finally:
         await context.close()
-
-
-async def prepare(context: BrowserContext, *, voice: Path | None = None) -> None:
-    """Let the pages of a profile send their sound as it is, and from `voice` if that is given."""
-    await context.add_init_script(f"localStorage.setItem('wsphone.audio', '{RAW_AUDIO}')")
-    if voice is not None:
-        await context.add_init_script(FILE_AS_MICROPHONE)
-        await context.route("**/microphone.wav", lambda route: route.fulfill(path=voice))
 
 
 async def open_tab(context: BrowserContext, url: str) -> Softphone:
     phone = Softphone(await context.new_page())
     await phone.page.goto(url)
     return phone
-
-
-async def leave(phone: Softphone) -> None:
-    """Log out, so that nothing rings here any more; the page must have run without an error."""
-    if await phone.part("logout").is_visible():
-        await phone.log_out()
-    assert phone.complaints == [], phone.complaints
 
 
 def hides_addresses(candidates: list[str]) -> bool:

@@ -1,7 +1,7 @@
 """What the end-to-end tests share: one server, sounds, browsers and telephones."""
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,18 @@ def private_network() -> None:
             "`tests/end_to_end/namespace.sh .venv/bin/pytest tests/end_to_end`, or `make test`.",
             returncode=2,
         )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failed test what the server had to say meanwhile."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.failed and isinstance(server, Server):
+        report.sections.append(("wsphone run", server.program.output[-5000:]))
+    return report
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -75,11 +87,9 @@ async def alice(chromium: Browser, server: Server) -> AsyncIterator[Softphone]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def linphone(
-    server: Server, sounds: Sounds, tmp_path: Path
-) -> AsyncIterator[StartLinphone]:
+async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[StartLinphone]:
     """Starts telephones that speak with voice b and are registered with the server."""
-    started: list[Linphone] = []
+    started: list[tuple[Linphone, bool]] = []
 
     async def start(
         person: Person,
@@ -87,6 +97,7 @@ async def linphone(
         codecs: Sequence[str] = ("opus", "PCMU", "PCMA"),
         auto_answer: bool = False,
         max_calls: int = 10,
+        welcome: bool = True,
     ) -> Linphone:
         ports = take_ports()
         line = Line(
@@ -99,16 +110,16 @@ async def linphone(
             max_calls=max_calls,
         )
         folder = tmp_path / f"linphone{len(started)}"
-        phone = await Linphone.start(
-            line, folder, speech=sounds.b.looped, auto_answer=auto_answer
-        )
-        started.append(phone)
-        await phone.registered()
+        phone = await Linphone.start(line, folder, speech=sounds.b.looped, auto_answer=auto_answer)
+        started.append((phone, welcome))
+        if welcome:
+            await phone.registered()
         return phone
 
     yield start
-    for phone in started:
-        await phone.close()
+    for phone, welcome in started:
+        # one that was refused asks for a password and takes no commands
+        await (phone.close() if welcome else phone.kill())
 
 
 @pytest_asyncio.fixture(loop_scope="session")

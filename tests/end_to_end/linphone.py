@@ -1,12 +1,12 @@
 """Linphone's console program as a telephone: its configuration, and what a person does with it."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.end_to_end.process import Program, ProgramFailed
+from tests.end_to_end.waiting import eventually
 
 # name, clock rate, channels: as Linphone lists them
 CODECS: dict[str, tuple[str, int, int]] = {
@@ -24,6 +24,7 @@ CODECS: dict[str, tuple[str, int, int]] = {
 ENDED_NORMALLY = "No error"
 DECLINED = "Call declined"
 NOT_FOUND = "User not found"
+BUSY = "User is busy"
 UNAVAILABLE = "Temporarily unavailable"
 INCOMPATIBLE = "Incompatible media capabilities"
 
@@ -178,9 +179,7 @@ class Linphone:
         self.write(command)
         return await self.expect(answer, since=since)
 
-    async def expect(
-        self, pattern: str, *, since: int = 0, seconds: float = 10
-    ) -> re.Match[str]:
+    async def expect(self, pattern: str, *, since: int = 0, seconds: float = 10) -> re.Match[str]:
         try:
             return await self._program.expect(pattern, since=since, seconds=seconds)
         except ProgramFailed as failure:
@@ -189,11 +188,11 @@ class Linphone:
 
     async def registered(self) -> None:
         """Wait until the registrar has accepted it."""
-        await self.expect(r"Registration on \S+ successful")
+        await eventually(self._registration, lambda status: status.startswith("registered, "))
 
-    async def refused_registration(self) -> str:
-        """Wait until the registrar has refused it; the reason that Linphone prints."""
-        return (await self.expect(r"Registration on \S+ failed: (.*)"))[1]
+    async def asks_for_password(self) -> None:
+        """Wait until it wants another password from the person who uses it."""
+        await self.expect(r"Password for \S+ on \S+: ")
 
     def call(self, address: str) -> int:
         """Dial; returns the mark from which what becomes of the call is printed."""
@@ -221,12 +220,17 @@ class Linphone:
 
     async def hears_tone(self, digit: str, *, since: int = 0) -> int:
         """Wait for one telephone-event; returns the mark behind it."""
-        return (await self.expect(rf"Receiving tone {re.escape(digit)}\b", since=since)).end()
+        return (await self.expect(rf"Receiving tone {re.escape(digit)} from", since=since)).end()
 
     async def ended(self, *, since: int = 0, seconds: float = 10) -> str:
         """Wait for the end of a call; the reason that Linphone prints."""
         pattern = r"Call \d+ with .* (?:ended \((.*)\)|error)\.\n"
-        return (await self.expect(pattern, since=since, seconds=seconds))[1]
+        return (await self.expect(pattern, since=since, seconds=seconds))[1] or "error"
+
+    def told_reason(self) -> str:
+        """The last Reason header (RFC 3326) that it was sent."""
+        found = re.findall(r"^Reason: *(.*)$", self.log.read_text(errors="replace"), re.MULTILINE)
+        return str(found[-1]) if found else ""
 
     async def close(self) -> None:
         """Quit as a person does, so that it unregisters; by force when it does not obey."""
@@ -238,8 +242,8 @@ class Linphone:
             raise
 
     async def kill(self) -> None:
+        """End it at once: it stays registered, as a phone whose battery is empty."""
         await self._program.stop()
 
-
-async def close_all(phones: Sequence[Linphone]) -> None:
-    await asyncio.gather(*(phone.close() for phone in phones))
+    async def _registration(self) -> str:
+        return (await self.command("status register", r"registered(, identity=|=\S+)"))[0]

@@ -53,9 +53,7 @@ class Program:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{line}\n".encode())
 
-    async def expect(
-        self, pattern: str, *, since: int = 0, seconds: float = 10
-    ) -> re.Match[str]:
+    async def expect(self, pattern: str, *, since: int = 0, seconds: float = 10) -> re.Match[str]:
         """The first match of `pattern` in the output after `since`; ProgramFailed if none comes."""
         wanted = re.compile(pattern)
         try:

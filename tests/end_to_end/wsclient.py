@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -100,6 +101,11 @@ class Client:
         }
         return await self.open(resume=position)
 
+    def copy(self) -> "Client":
+        copy = Client(self._http, self._token, self._device)
+        copy.seqs, copy._session = list(self.seqs), self._session
+        return copy
+
     async def request(self, method: str, **params: Any) -> Any:
         """Ask and wait for the result; Refused when it is an error."""
         async with asyncio.timeout(SECONDS):
@@ -116,9 +122,13 @@ class Client:
         sending.add_done_callback(lambda done: done.exception())
         return answer
 
-    async def event(
-        self, method: str, wanted: Callable[[Params], bool] = lambda _: True
-    ) -> Params:
+    async def call(self, address: str) -> str:
+        """Call somebody; the call's id."""
+        call = str(uuid.uuid4())
+        await self.request("call.start", call=call, to=address, media=1, offer=OFFER)
+        return call
+
+    async def event(self, method: str, wanted: Callable[[Params], bool] = lambda _: True) -> Params:
         """Wait for an event and take it: each is given out once."""
         try:
             async with asyncio.timeout(SECONDS), self._changed:
@@ -200,6 +210,12 @@ class Clients:
         self.members: list[Client] = []
         self._http = http
         self._url = url
+
+    def twin(self, client: Client) -> Client:
+        """A second holder of a client's session and position, without a socket."""
+        copy = client.copy()
+        self.members.append(copy)
+        return copy
 
     async def log_in(self, person: Person, *, device: str) -> Client:
         """A client with a token and without a socket."""

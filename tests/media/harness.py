@@ -4,7 +4,7 @@ import asyncio
 from typing import TypeVar
 
 from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.engine import MediaEvent, Profile
+from media.engine import Connected, MediaEvent, Profile
 from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone
 
 BROWSER_CODECS = {
@@ -58,6 +58,13 @@ class Events:
         self._news.set()
 
 
+async def connect(engine: AiortcEngine, leg: str, browser: Browser, text: str) -> None:
+    """Bring a leg up from both sides: what is sent before our side is up would be dropped."""
+    events = Events(engine)
+    await browser.connect(text)
+    await events.wait(Connected, leg=leg)
+
+
 async def browser_calls_phone(
     engine: AiortcEngine, browser: Browser, phone: Phone, answer: str
 ) -> str:
@@ -67,7 +74,7 @@ async def browser_calls_phone(
     phone.call(mine)
     codec = await engine.accept("phone", answer)
     text = await engine.open("c", "web", Profile.WEBRTC, offer=offer, codecs=(codec,))
-    await browser.connect(text)
+    await connect(engine, "web", browser, text)
     await engine.join("web", "phone")
     return codec
 
@@ -79,7 +86,7 @@ async def phone_calls_browser(
     mine = await engine.open("c", "web", Profile.WEBRTC, codecs=engine.codecs(offer))
     answer = await browser.answer()
     codec = await engine.accept("web", answer)
-    await browser.connect(mine)
+    await connect(engine, "web", browser, mine)
     text = await engine.open("c", "phone", Profile.RTP, offer=offer, codecs=(codec,), peer=LOOPBACK)
     phone.call(text)
     await engine.join("web", "phone")

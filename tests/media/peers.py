@@ -36,10 +36,16 @@ class Packet:
 
 
 def rtp(
-    payload_type: int, number: int, payload: bytes = b"sound", *, source: int = 0x1111
+    payload_type: int,
+    number: int,
+    payload: bytes = b"sound",
+    *,
+    source: int = 0x1111,
+    timestamp: int | None = None,
 ) -> bytes:
     """The number-th packet of a source, 20 ms of 8 kHz after the one before."""
-    return _HEADER.pack(0x80, payload_type, number & 0xFFFF, number * 160, source) + payload
+    at = number * 160 if timestamp is None else timestamp
+    return _HEADER.pack(0x80, payload_type, number & 0xFFFF, at, source) + payload
 
 
 class Inbox:
@@ -158,6 +164,13 @@ class Browser:
             )
             await self._dtls.start(RTCDtlsParameters(prints))
 
+    async def checked(self) -> None:
+        """Wait until our first checks are over, once `connect` has begun them."""
+        await asyncio.sleep(0)
+        checks = [pair.task for pair in self._ice._connection._check_list if pair.task]
+        assert checks
+        await asyncio.wait(checks, timeout=PATIENCE)
+
     @property
     def connected(self) -> bool:
         return self._dtls.state == "connected"
@@ -175,7 +188,19 @@ class Browser:
             for item in self._gatherer.getLocalCandidates()
         ]
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
     async def close(self) -> None:
+        """End DTLS in order, so that the other side is told."""
         await self._dtls.stop()
         await self._ice.stop()
 

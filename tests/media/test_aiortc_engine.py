@@ -18,6 +18,7 @@ from tests.media.harness import (
     BROWSER_CODECS,
     Events,
     browser_calls_phone,
+    connect,
     phone_calls_browser,
     quick,
 )
@@ -55,8 +56,7 @@ class TestCall:
         web_type: int,
         phone_type: int,
     ) -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             answer = phone.description(phone_formats[0], *phone_formats[1:])
             # An answer repeats the offer's numbers; this one of opus takes its own.
             assert await browser_calls_phone(engine, browser, phone, answer) == codec
@@ -66,21 +66,31 @@ class TestCall:
             figures = await engine.query("web")
             assert (figures.codec, figures.received, figures.sent) == (codec, 3, 3)
             assert (figures.lost, figures.dropped) == (0, 0)
-            await browser.close()
 
     async def test_a_phone_calls_a_browser(self, engine: AiortcEngine) -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             assert await phone_calls_browser(engine, browser, phone, phone.description(*OPUS))
             await talk(browser, phone, 111, 96)
-            await browser.close()
+
+    async def test_a_browser_whose_checks_come_before_its_answer_is_connected(
+        self, engine: AiortcEngine, events: Events
+    ) -> None:
+        # Who wins a conflict of ICE roles is left to chance: several tries.
+        for number in range(6):
+            leg = f"web{number}"
+            async with Browser(BROWSER_CODECS) as browser:
+                mine = await engine.open("c", leg, Profile.WEBRTC)
+                answer = await browser.answer()
+                connecting = asyncio.create_task(browser.connect(mine))
+                await browser.checked()
+                await engine.accept(leg, answer)
+                await connecting
+                await events.wait(Connected, leg=leg)
 
     async def test_a_browser_that_hides_its_addresses_is_found(self, engine: AiortcEngine) -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS, names_only=True)
+        async with Phone() as phone, Browser(BROWSER_CODECS, names_only=True) as browser:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             await talk(browser, phone, 0, 0)
-            await browser.close()
 
     @pytest.mark.parametrize("make_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
     def test_both_event_loops_carry_a_call(
@@ -88,35 +98,32 @@ class TestCall:
     ) -> None:
         async def call() -> None:
             engine = AiortcEngine(quick())
-            browser = Browser(BROWSER_CODECS)
-            async with Phone() as phone:
-                await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
-                await talk(browser, phone, 0, 0)
-                await engine.close("phone")
-                await engine.close("web")
-                await browser.close()
-            assert engine.counts().sockets == 0
-            await engine.aclose()
+            async with Browser(BROWSER_CODECS) as browser:
+                async with Phone() as phone:
+                    await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
+                    await talk(browser, phone, 0, 0)
+                    await engine.close("phone")
+                    await engine.close("web")
+                    await browser.close()
+                assert engine.counts().sockets == 0
+                await engine.aclose()
 
         with asyncio.Runner(loop_factory=make_loop) as runner:
             runner.run(call())
 
     async def test_two_browsers_are_bridged(self, engine: AiortcEngine) -> None:
-        alice, bob = Browser({111: "opus/48000/2"}), Browser({96: "opus/48000/2"})
-        await alice.connect(
-            await engine.open("c", "alice", Profile.WEBRTC, offer=await alice.offer())
-        )
-        await bob.connect(await engine.open("c", "bob", Profile.WEBRTC, offer=await bob.offer()))
-        await engine.join("alice", "bob")
-        await alice.send(rtp(111, 1, b"hello"))
-        heard = await bob.inbox.packet()
-        assert (heard.payload_type, heard.payload) == (96, b"hello")
-        await alice.close()
-        await bob.close()
+        async with Browser({111: "opus/48000/2"}) as alice, Browser({96: "opus/48000/2"}) as bob:
+            for leg, browser in (("alice", alice), ("bob", bob)):
+                offer = await browser.offer()
+                answer = await engine.open("c", leg, Profile.WEBRTC, offer=offer)
+                await connect(engine, leg, browser, answer)
+            await engine.join("alice", "bob")
+            await alice.send(rtp(111, 1, b"hello"))
+            heard = await bob.inbox.packet()
+            assert (heard.payload_type, heard.payload) == (96, b"hello")
 
     async def test_closing_says_goodbye_to_both(self, engine: AiortcEngine) -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             answer = phone.description(*PCMU, "rtcp-mux")
             await browser_calls_phone(engine, browser, phone, answer)
             await talk(browser, phone, 0, 0)
@@ -124,13 +131,11 @@ class TestCall:
             assert (await phone.inbox.report())[-7] == 203
             await engine.close("web")
             assert (await browser.inbox.report())[-7] == 203
-            await browser.close()
 
 
 class TestDigits:
     async def test_digits_to_the_phone_hold_the_audio_back(self, engine: AiortcEngine) -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             await talk(browser, phone, 0, 0)
             await engine.dtmf("phone", "4#", 60)
@@ -142,17 +147,15 @@ class TestDigits:
             numbers = [packet.sequence for packet in packets]
             assert numbers == [(numbers[0] + step) & 0xFFFF for step in range(10)]
             assert [packet.marker for packet in packets].count(True) == 2
-            await browser.close()
 
     async def test_digits_of_both_sides_are_heard_once_and_passed_on(
         self, engine: AiortcEngine, events: Events
     ) -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             await talk(browser, phone, 0, 0)
             for number in range(3):
-                phone.send(rtp(101, 3 + number, b"\x05\x8a\x03\x20"))
+                phone.send(rtp(101, 3 + number, b"\x05\x8a\x03\x20", timestamp=480))
                 heard = await browser.inbox.packet()
                 assert (heard.payload_type, heard.payload) == (126, b"\x05\x8a\x03\x20")
             await browser.send(rtp(126, 9, b"\x0b\x8a\x03\x20"))
@@ -160,13 +163,11 @@ class TestDigits:
             digits = [event for event in events.all if isinstance(event, Digit)]
             assert len(digits) == 2
             assert {(event.leg, event.digit) for event in digits} == {("phone", "5"), ("web", "#")}
-            await browser.close()
 
     async def test_events_are_dropped_for_a_side_that_takes_none(
         self, engine: AiortcEngine, events: Events
     ) -> None:
-        async with Phone() as phone:
-            browser = Browser({0: "PCMU/8000"})
+        async with Phone() as phone, Browser({0: "PCMU/8000"}) as browser:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             phone.send(rtp(0, 1, b"before"))
             phone.send(rtp(101, 2, b"\x05\x8a\x03\x20"))
@@ -176,7 +177,6 @@ class TestDigits:
             assert (await engine.query("web")).dropped == 1
             with pytest.raises(IncompatibleMedia):
                 await engine.dtmf("web", "1", 100)
-            await browser.close()
 
     async def test_what_cannot_be_sent_is_refused(self, engine: AiortcEngine) -> None:
         await engine.open("c", "web", Profile.WEBRTC)
@@ -202,12 +202,11 @@ class TestNegotiation:
         assert engine.counts().legs == 0
 
     async def test_a_bad_transport_leaves_nothing(self, engine: AiortcEngine) -> None:
-        browser = Browser(BROWSER_CODECS)
-        offer = (await browser.offer()).replace("a=ice-pwd:", "a=x-pwd:")
-        with pytest.raises(BadMessage):
-            await engine.open("c", "web", Profile.WEBRTC, offer=offer)
-        assert engine.counts().sockets == 0
-        await browser.close()
+        async with Browser(BROWSER_CODECS) as browser:
+            offer = (await browser.offer()).replace("a=ice-pwd:", "a=x-pwd:")
+            with pytest.raises(BadMessage):
+                await engine.open("c", "web", Profile.WEBRTC, offer=offer)
+            assert engine.counts().sockets == 0
 
     async def test_legs_of_different_codecs_are_not_joined(self, engine: AiortcEngine) -> None:
         async with Phone() as one, Phone() as two:
@@ -239,12 +238,11 @@ class TestNegotiation:
 
     async def test_a_browser_answers_once(self, engine: AiortcEngine) -> None:
         await engine.open("c", "web", Profile.WEBRTC)
-        browser = Browser(BROWSER_CODECS)
-        answer = await browser.answer()
-        await engine.accept("web", answer)
-        with pytest.raises(WrongState):
+        async with Browser(BROWSER_CODECS) as browser:
+            answer = await browser.answer()
             await engine.accept("web", answer)
-        await browser.close()
+            with pytest.raises(WrongState):
+                await engine.accept("web", answer)
 
     async def test_an_unknown_leg_is_a_media_error_but_for_its_end(
         self, engine: AiortcEngine
@@ -266,9 +264,7 @@ class TestNegotiation:
     async def test_the_advertised_address_replaces_ours_for_all_but_loopback(
         self, loopback_ice: None
     ) -> None:
-        engine = AiortcEngine(
-            MediaSettings(advertised_address="198.51.100.7", loopback=True, port_min=30000)
-        )
+        engine = AiortcEngine(MediaSettings(advertised_address="198.51.100.7", loopback=True))
         candidates = parse(await engine.open("c", "web", Profile.WEBRTC)).media[0].candidates
         outer = {item.address for item in candidates} - {LOOPBACK}
         assert outer <= {"198.51.100.7"}
@@ -326,8 +322,7 @@ class TestSources:
 
     async def test_garbage_at_the_ports_harms_nothing(self, engine: AiortcEngine) -> None:
         rng = random.Random(7)
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             await talk(browser, phone, 0, 0)
             for _ in range(300):
@@ -337,12 +332,13 @@ class TestSources:
                 phone.send(junk)
                 phone.send(junk, port_offset=1)
                 await browser.send_raw(junk)
+                # Let the loop read, or the sockets' buffers would overflow.
+                await asyncio.sleep(0)
             while not browser.inbox.media.empty():
                 await browser.inbox.packet()
             await browser.send(rtp(0, 50, b"still here", source=0x2222))
             while (await phone.inbox.packet()).payload != b"still here":
                 continue
-            await browser.close()
 
 
 class TestJoin:
@@ -420,32 +416,33 @@ class TestFailure:
     async def test_a_browser_that_never_comes_fails_in_words(
         self, engine: AiortcEngine, events: Events
     ) -> None:
-        browser = Browser(BROWSER_CODECS)
-        await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
-        await browser.close()
-        failed = await events.wait(Failed)
-        assert failed.detail == "no address of the browser could be reached by ICE within 0.3 s"
+        async with Browser(BROWSER_CODECS) as browser:
+            await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
+            await browser.close()
+            failed = await events.wait(Failed)
+            assert failed.detail == "no address of the browser could be reached by ICE within 0.3 s"
 
     async def test_a_wrong_certificate_fails(self, engine: AiortcEngine, events: Events) -> None:
-        browser = Browser(BROWSER_CODECS)
-        offer = await browser.offer()
-        head, _, tail = offer.partition("a=fingerprint:")
-        offer = head + "a=fingerprint:sha-256 " + ":".join(["00"] * 32) + tail[tail.index("\r") :]
-        await browser.connect(await engine.open("c", "web", Profile.WEBRTC, offer=offer))
-        assert "DTLS" in (await events.wait(Failed)).detail
-        assert not [event for event in events.all if isinstance(event, Connected)]
-        await browser.close()
+        async with Browser(BROWSER_CODECS) as browser:
+            offer = await browser.offer()
+            head, _, tail = offer.partition("a=fingerprint:")
+            offer = (
+                head + "a=fingerprint:sha-256 " + ":".join(["00"] * 32) + tail[tail.index("\r") :]
+            )
+            await browser.connect(await engine.open("c", "web", Profile.WEBRTC, offer=offer))
+            assert "DTLS" in (await events.wait(Failed)).detail
+            assert not [event for event in events.all if isinstance(event, Connected)]
 
     async def test_a_browser_that_ends_its_transport_fails(
         self, engine: AiortcEngine, events: Events
     ) -> None:
-        browser = Browser(BROWSER_CODECS)
-        await browser.connect(
-            await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
-        )
-        await events.wait(Connected)
-        await browser.close()
-        assert "ended" in (await events.wait(Failed)).detail
+        async with Browser(BROWSER_CODECS) as browser:
+            await browser.connect(
+                await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
+            )
+            await events.wait(Connected)
+            await browser.close()
+            assert "ended" in (await events.wait(Failed)).detail
 
     async def test_ports_run_out_in_words(self, engine: AiortcEngine) -> None:
         for number in range(5):
@@ -476,7 +473,7 @@ class TestFailure:
         opening = asyncio.create_task(engine.open("c", "leg", Profile.RTP))
         await asyncio.sleep(0)
         await engine.close("leg")
-        with pytest.raises((MediaError, OSError)):
+        with pytest.raises(MediaError, match="closed while it opened"):
             await opening
         assert engine.counts().sockets == 0
 
@@ -485,37 +482,39 @@ class TestCandidates:
     async def test_garbage_is_passed_over_and_a_good_one_connects(
         self, engine: AiortcEngine, events: Events
     ) -> None:
-        browser = Browser(BROWSER_CODECS, names_only=True)
-        answer = await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
-        lines = ["", "garbage", "candidate:1 1 udp 1 x.local 9 typ host", "\x00" * 50]
-        lines += browser.candidate_lines()
-        await engine.candidates("web", [IceCandidate(line, "audio0", 0) for line in lines])
-        await browser.connect(answer)
-        await events.wait(Connected)
-        await browser.close()
+        async with Browser(BROWSER_CODECS, names_only=True) as browser:
+            answer = await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
+            lines = ["", "garbage", "candidate:1 1 udp 1 x.local 9 typ host", "\x00" * 50]
+            lines += browser.candidate_lines()
+            await engine.candidates("web", [IceCandidate(line, "audio0", 0) for line in lines])
+            await browser.connect(answer)
+            await events.wait(Connected)
 
-    async def test_more_than_twenty_are_not_tried(self, engine: AiortcEngine) -> None:
-        browser = Browser(BROWSER_CODECS, names_only=True)
-        await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
-        flood = [
-            IceCandidate(f"candidate:1 1 udp 9 127.0.0.1 {port} typ host", "0", 0)
-            for port in range(40000, 40100)
-        ]
-        await engine.candidates("web", flood)
-        await engine.candidates("web", flood)
-        leg = engine._legs["web"].leg
-        assert leg.candidate_count == 20
-        await browser.close()
+    async def test_the_twenty_first_is_not_tried(self, engine: AiortcEngine) -> None:
+        async with (
+            Browser(BROWSER_CODECS, names_only=True) as browser,
+            Phone() as twentieth,
+            Phone() as more,
+        ):
+            await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
+            ports = [*range(40000, 40019), twentieth.port, more.port]
+            candidates = [
+                IceCandidate(f"candidate:{n} 1 udp {n + 1} 127.0.0.1 {port} typ host", "0", 0)
+                for n, port in enumerate(ports)
+            ]
+            await engine.candidates("web", candidates[:12])
+            await engine.candidates("web", candidates[12:])
+            # The last has the highest priority: it would have been tried before.
+            await twentieth.inbox.packet()
+            assert more.inbox.media.empty()
 
 
 async def test_twenty_calls_leave_nothing_behind(engine: AiortcEngine) -> None:
     async def call() -> None:
-        async with Phone() as phone:
-            browser = Browser(BROWSER_CODECS)
+        async with Phone() as phone, Browser(BROWSER_CODECS) as browser:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             await engine.close("web")
             await engine.close("phone")
-            await browser.close()
 
     await call()
     descriptors = len(os.listdir("/proc/self/fd"))

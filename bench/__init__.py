@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table of ratios, measured on the machine it runs on."""

@@ -1,0 +1,250 @@
+"""A laboratory for the call core: endpoints by name, and an engine that answers as it is told."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from signaling import call as core
+from signaling.call_actions import (
+    AcceptMedia,
+    Action,
+    CloseMedia,
+    FeedCandidates,
+    FindEndpoints,
+    Finish,
+    JoinMedia,
+    LegAction,
+    MediaAction,
+    OpenMedia,
+    Refuse,
+    Reply,
+    SendTones,
+    ShowEnd,
+)
+from signaling.call_events import (
+    Accepted,
+    Answered,
+    Event,
+    Found,
+    MediaAccepted,
+    MediaConnected,
+    MediaLost,
+    MediaOpened,
+    MediaRefused,
+    TimePassed,
+    Unroutable,
+)
+from signaling.call_model import Endpoint, EndpointKind, Mode, State
+from signaling.call_setup import start
+from signaling.call_state import Call
+from signaling.shared.messages import Candidate
+from signaling.shared.reasons import EndReason
+
+Kind = TypeVar("Kind", bound=Action)
+
+RING_SECONDS = 45.0
+
+
+def tab(name: str, account: str = "bob") -> Endpoint:
+    return Endpoint(name, EndpointKind.SESSION, account, device=f"device of {name}")
+
+
+def phone(name: str, account: str = "bob") -> Endpoint:
+    return Endpoint(name, EndpointKind.CONTACT, account, host="192.0.2.7")
+
+
+def candidate(number: int) -> Candidate:
+    return Candidate(f"candidate:{number} 1 udp 1 192.0.2.1 {5000 + number} typ host", "0", 0)
+
+
+ALICE = tab("alice", "alice")
+
+
+class Engine:
+    """Answers media actions; complains of what no engine could do."""
+
+    def __init__(self) -> None:
+        self.codec = "opus/48000/2"
+        self.held: set[tuple[str, int]] = set()
+        self.opened: list[tuple[str, int]] = []
+        self.fails: Callable[[MediaAction], bool] = lambda action: False
+
+    def perform(self, action: MediaAction) -> Event | None:
+        key = (action.leg, action.media)
+        match action:
+            case OpenMedia():
+                assert key not in self.opened, f"{key} is opened twice"
+                if self.fails(action):
+                    return _refused(action, EndReason.INCOMPATIBLE)
+                self.held.add(key)
+                self.opened.append(key)
+                sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
+                return MediaOpened(*key, sdp)
+            case AcceptMedia():
+                assert key in self.held, f"{key} is not open"
+                if self.fails(action):
+                    return _refused(action, EndReason.INCOMPATIBLE)
+                return MediaAccepted(*key, self.codec)
+            case JoinMedia():
+                assert key in self.held, f"{key} is not open"
+                assert (action.other, action.other_media) in self.held
+                if self.fails(action):
+                    return MediaLost(*key, silent=True)
+            case FeedCandidates() | SendTones():
+                assert key in self.held, f"{key} is not open"
+            case CloseMedia():
+                assert key in self.held, f"{key} is closed twice"
+                self.held.remove(key)
+        return None
+
+
+def _refused(action: MediaAction, reason: EndReason) -> MediaRefused:
+    return MediaRefused(action.leg, action.media, reason, "they share no codec")
+
+
+class Lab:
+    """One call with its engine; `now` moves only by `wait`. Keeps what everybody was told."""
+
+    def __init__(
+        self,
+        *found: Endpoint,
+        caller: Endpoint = ALICE,
+        media: int = 1,
+        direct: bool = True,
+        nowhere: EndReason | None = None,
+    ) -> None:
+        self.now = 1000.0
+        self.engine = Engine()
+        self.actions: list[Action] = []
+        self.answers: dict[int, Reply | Refuse] = {}
+        self.requests = 0
+        self.route = Unroutable(nowhere) if nowhere is not None else Found(found)
+        self.call = Call.begin(
+            "2f5c0f4e-7a3e-4c0e-8b63-0d6f1a2b3c4d",
+            caller,
+            media=media,
+            offer="offer of the caller",
+            ring_seconds=RING_SECONDS,
+            direct_allowed=direct,
+        )
+        start(self.call)
+        self._perform_all(self.call.take_actions())
+
+    # --- what happens
+
+    def do(self, *events: Event) -> list[Action]:
+        """Let events happen, and what they lead to; returns the actions, in order."""
+        before = len(self.actions)
+        for event in events:
+            was_over = self.state is State.ENDED
+            self._perform_all(core.advance(self.call, event, self.now))
+            assert not was_over or self.state is State.ENDED
+        return self.actions[before:]
+
+    def ask(self, make: Callable[[int], Event]) -> Reply | Refuse | None:
+        """Let a request happen; returns its answer, if it has one by now."""
+        self.requests += 1
+        self.do(make(self.requests))
+        return self.answers.get(self.requests)
+
+    def wait(self, seconds: float) -> list[Action]:
+        self.now += seconds
+        return self.do(TimePassed())
+
+    def accept(self, leg: str) -> Reply | Refuse | None:
+        return self.ask(lambda request: Accepted(leg, request))
+
+    def answer(self, leg: str, answer: str = "answer of the callee") -> Reply | Refuse | None:
+        return self.ask(lambda request: Answered(leg, answer, request))
+
+    def connect(self, *legs: str) -> None:
+        """The engine reports the legs' current media as connected."""
+        for leg in legs:
+            self.do(MediaConnected(leg, self.call.legs[leg].media))
+
+    def restore(self) -> None:
+        """Hand the call over to another process, whose clock shows another time."""
+        sent = msgspec.json.encode(self.call.snapshot(self.now))
+        self.now += 5000.0
+        self.call = Call.restore(msgspec.json.decode(sent), self.now)
+
+    # --- what came of it
+
+    @property
+    def state(self) -> State:
+        return self.call.state
+
+    def mode(self) -> Mode:
+        return self.call.mode
+
+    def all(self, kind: type[Kind]) -> list[Kind]:
+        return [action for action in self.actions if isinstance(action, kind)]
+
+    def told(self, leg: str, kind: type[Kind]) -> list[Kind]:
+        """What a leg was told, or the engine was asked for it, of one kind."""
+        return [action for action in self.all(kind) if getattr(action, "leg", None) == leg]
+
+    def end_of(self, leg: str) -> EndReason:
+        (end,) = self.told(leg, ShowEnd)
+        return end.reason
+
+    def finish(self) -> Finish:
+        (finish,) = self.all(Finish)
+        return finish
+
+    def _perform_all(self, actions: Sequence[Action]) -> None:
+        """As the mailbox does: what an action leads to comes before the next one."""
+        waiting = deque(actions)
+        while waiting:
+            action = waiting.popleft()
+            self.actions.append(action)
+            event = self._perform(action)
+            if event is not None:
+                waiting.extendleft(reversed(core.advance(self.call, event, self.now)))
+
+    def _perform(self, action: Action) -> Event | None:
+        match action:
+            case Reply(request) | Refuse(request):
+                assert request not in self.answers, f"request {request} is answered twice"
+                self.answers[request] = action
+            case FindEndpoints():
+                return self.route
+            case _ if isinstance(action, MediaAction):
+                return self.engine.perform(action)
+            case _ if isinstance(action, LegAction):
+                self._check_told(action)
+        return None
+
+    def _check_told(self, action: LegAction) -> None:
+        assert action.leg in self.call.legs, f"{action.leg} does not exist"
+        ends = [end for end in self.told(action.leg, ShowEnd) if end is not action]
+        assert not ends, f"{action} comes after {ends}"
+
+    def check(self) -> None:
+        """What holds at every moment."""
+        for leg in self.call.legs.values():
+            held = {media for name, media in self.engine.held if name == leg.id}
+            assert held == set(leg.engine)
+        if self.state is State.ENDED:
+            self.finish()
+            assert not self.engine.held
+            assert self.call.deadline() is None
+            assert set(self.answers) == set(range(1, self.requests + 1))
+            ends = Counter(end.leg for end in self.all(ShowEnd))
+            assert ends == dict.fromkeys(self.call.legs, 1)
+
+
+def ringing(*found: Endpoint, caller: Endpoint = ALICE, direct: bool = True) -> Lab:
+    lab = Lab(*(found or (tab("bob"),)), caller=caller, direct=direct)
+    assert lab.state is State.RINGING
+    return lab
+
+
+def talking(*found: Endpoint, caller: Endpoint = ALICE, direct: bool = True) -> Lab:
+    """A call that the first of `found` answered."""
+    lab = ringing(*found, caller=caller, direct=direct)
+    lab.answer((found or (tab("bob"),))[0].id)
+    assert lab.state is State.TALKING
+    return lab

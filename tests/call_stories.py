@@ -1,0 +1,135 @@
+"""Stories of calls for hypothesis: who is called, which parts fail, and what happens then."""
+
+from collections.abc import Callable
+
+from hypothesis import strategies as st
+
+from signaling.call_events import (
+    Accepted,
+    Answered,
+    Appeared,
+    Attached,
+    Detached,
+    DigitHeard,
+    DtmfAsked,
+    Event,
+    HungUp,
+    Left,
+    MediaConnected,
+    MediaLost,
+    MediaReported,
+    OfferMade,
+    OfferTaken,
+    Rang,
+    Rejected,
+    Trickled,
+)
+from signaling.shared.reasons import EndReason
+from tests.call_lab import ALICE, Lab, candidate, phone, tab
+
+LEGS = ("alice", "bob", "desk", "third", "late tab", "late phone")
+LATE = {endpoint.id: endpoint for endpoint in (tab("late tab"), phone("late phone"))}
+
+Step = Callable[[Lab], object]
+Story = tuple[Callable[[], Lab], list[tuple[str, Step]]]
+
+
+def ask(make: Callable[[int], Event]) -> Step:
+    return lambda lab: lab.ask(make)
+
+
+def answer_open_offer(lab: Lab) -> None:
+    """Whoever owes an answer gives it."""
+    owed = lab.call.negotiation
+    if owed is not None:
+        lab.ask(lambda request: OfferTaken(owed.leg, owed.media, "answer", request))
+
+
+def report_failure(leg: str) -> Step:
+    """A client says that its current media does not work."""
+
+    def step(lab: Lab) -> None:
+        if leg in lab.call.legs:
+            lab.do(MediaReported(leg, lab.call.legs[leg].media, connected=False))
+
+    return step
+
+
+def connect_everything(lab: Lab) -> None:
+    for leg, media in sorted(lab.engine.held):
+        lab.do(MediaConnected(leg, media))
+
+
+def new_transport(leg: str) -> Step:
+    """A side moves: with a generation that nobody has used."""
+
+    def step(lab: Lab) -> None:
+        newest = max([media for _, media in lab.engine.opened] + [4])
+        lab.ask(lambda request: OfferMade(leg, newest + 1, "offer", request))
+
+    return step
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> tuple[str, Step]:
+    """One thing that can happen to a call, with its name for whoever reads a failure."""
+    leg = draw(st.sampled_from(LEGS))
+    media = draw(st.integers(1, 4))
+    reason = draw(st.sampled_from([EndReason.BUSY, EndReason.DECLINED, EndReason.UNAVAILABLE]))
+    flag = draw(st.booleans())
+    often: dict[str, Event | Step] = {
+        "appears": Appeared(draw(st.sampled_from(list(LATE.values())))),
+        "rings": Rang(leg),
+        "accepts": ask(lambda request: Accepted(leg, request)),
+        "answers": ask(lambda request: Answered(leg, "answer", request)),
+        "trickles": Trickled(leg, media, (candidate(1), candidate(2)), end=flag),
+        "offers": ask(lambda request: OfferMade(leg, media, "offer", request)),
+        "takes": ask(lambda request: OfferTaken(leg, media, "answer", request)),
+        "moves": new_transport(leg),
+        "reports": MediaReported(leg, media, connected=flag),
+        "reports failure": report_failure(leg),
+        "presses": DtmfAsked(leg, media, "12", 120),
+        "answers what is open": answer_open_offer,
+        "connects": connect_everything,
+        "is heard": DigitHeard(leg, media, "5"),
+        "breaks": MediaLost(leg, media, silent=False),
+        "attaches": Attached(leg),
+        "waits": lambda lab: lab.wait(0.875),
+    }
+    seldom: dict[str, Event | Step] = {
+        "rejects": Rejected(leg, reason),
+        "hangs up": HungUp(leg),
+        "leaves": Left(leg),
+        "detaches": Detached(leg),
+        "falls silent": MediaLost(leg, media, silent=True),
+        "waits long": lambda lab: lab.wait(media * 5.0),
+    }
+    # Endings make for short stories: they come less often than the rest.
+    choices = seldom if draw(st.integers(0, 9)) == 9 else often
+    name = draw(st.sampled_from(sorted(choices)))
+    chosen = choices[name]
+    if callable(chosen):
+        return f"{leg} {name} ({media})", chosen
+    event = chosen
+    return repr(event), lambda lab: lab.do(event)
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> Story:
+    """A fork, an engine that fails now and then, and what happens to the call."""
+    kind = draw(st.sampled_from(["direct", "direct", "with a phone", "from a phone", "anchored"]))
+    failing = draw(st.sets(st.integers(0, 12), max_size=2))
+    winner = draw(st.sampled_from((None, *LEGS)))
+
+    def begin() -> Lab:
+        caller = phone("alice", "alice") if kind == "from a phone" else ALICE
+        third = (phone if kind == "with a phone" else tab)("third")
+        lab = Lab(tab("bob"), tab("desk"), third, caller=caller, direct=kind != "anchored")
+        asked = iter(range(1_000_000))
+        lab.engine.fails = lambda action: next(asked) in failing
+        if winner is not None:
+            lab.answer(winner)
+        return lab
+
+    length = draw(st.integers(0, 40))
+    return begin, draw(st.lists(steps(), min_size=length, max_size=length))

@@ -1,0 +1,236 @@
+"""Sockets break and come back: calls go on, and every event comes once and in order."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.end_to_end.audio import LISTEN_SECONDS, assert_heard
+from tests.end_to_end.browser import Ended, Softphone, softphone
+from tests.end_to_end.conftest import StartLinphone
+from tests.end_to_end.linphone import ENDED_NORMALLY
+from tests.end_to_end.relay import Relay, relay
+from tests.end_to_end.server import ALICE, BOB, CAROL, Server
+from tests.end_to_end.sounds import Sounds
+from tests.end_to_end.wsclient import ANSWER, OFFER, Clients, Refused
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SESSION_RESUMED_ELSEWHERE = 4409
+NO_SUCH_CALL = -32002
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def line(server: Server) -> AsyncIterator[Relay]:
+    """The network between a client and the server."""
+    async with relay(server.ports.relay, server.ports.http) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def roaming_alice(chromium: Browser, line: Relay) -> AsyncIterator[Softphone]:
+    """alice's page behind the network that can be cut."""
+    async with softphone(chromium, line.url) as phone:
+        await phone.log_in(ALICE.name, ALICE.password)
+        yield phone
+
+
+async def cut_and_restore(phone: Softphone, line: Relay) -> None:
+    """Break the page's connection, and wait until it has come back by itself."""
+    await line.cut()
+    await phone.connection("connecting")
+    await line.restore()
+    await phone.online()
+
+
+async def test_a_cut_while_talking_is_not_heard(
+    roaming_alice: Softphone,
+    line: Relay,
+    linphone: StartLinphone,
+    sounds: Sounds,
+    tmp_path: Path,
+) -> None:
+    bob = await linphone(BOB, auto_answer=True)
+    await roaming_alice.dial("bob")
+    await roaming_alice.talks()
+    await bob.talks()
+    heard = tmp_path / "alice-heard.wav"
+    async with roaming_alice.recording(heard), asyncio.TaskGroup() as meanwhile:
+        meanwhile.create_task(cut_and_restore(roaming_alice, line))
+        meanwhile.create_task(asyncio.sleep(LISTEN_SECONDS))
+    await roaming_alice.in_state("talking")
+    await roaming_alice.hang_up()
+    assert await roaming_alice.ended() == Ended("hangup", "caller")
+    assert await bob.ended() == ENDED_NORMALLY
+    assert_heard(heard, sounds.b.once)
+    assert_heard(bob.recording, sounds.a.once)
+
+
+async def test_a_caller_who_is_cut_while_it_rings_comes_back_to_the_call(
+    roaming_alice: Softphone, line: Relay, linphone: StartLinphone
+) -> None:
+    bob = await linphone(BOB)
+    await roaming_alice.dial("bob")
+    await bob.rings()
+    await roaming_alice.in_state("ringing")
+    await line.cut()
+    await roaming_alice.connection("connecting")
+    bob.answer()
+    await line.restore()
+    await roaming_alice.talks()
+    await bob.talks()
+    bob.hang_up()
+    assert await roaming_alice.ended() == Ended("hangup", "callee")
+
+
+async def test_a_callee_who_is_cut_while_it_rings_comes_back_and_answers(
+    roaming_alice: Softphone, line: Relay, linphone: StartLinphone
+) -> None:
+    bob = await linphone(BOB)
+    bob.call("sip:alice@wsphone.local")
+    await roaming_alice.rings()
+    await cut_and_restore(roaming_alice, line)
+    await roaming_alice.rings()
+    await roaming_alice.accept()
+    await roaming_alice.talks()
+    await bob.talks()
+    bob.hang_up()
+    assert await roaming_alice.ended() == Ended("hangup", "caller")
+
+
+async def test_the_end_of_a_call_reaches_a_page_that_was_away(
+    roaming_alice: Softphone, line: Relay, linphone: StartLinphone
+) -> None:
+    bob = await linphone(BOB, auto_answer=True)
+    await roaming_alice.dial("bob")
+    await roaming_alice.talks()
+    await line.cut()
+    await roaming_alice.connection("connecting")
+    bob.hang_up()
+    assert await bob.ended() == ENDED_NORMALLY
+    await line.restore()
+    assert await roaming_alice.ended() == Ended("hangup", "callee")
+
+
+async def test_a_reloaded_page_keeps_its_call(
+    alice: Softphone, linphone: StartLinphone, sounds: Sounds, tmp_path: Path
+) -> None:
+    bob = await linphone(BOB, auto_answer=True)
+    await alice.dial("bob")
+    await alice.talks()
+    await bob.talks()
+    await alice.page.reload()
+    await alice.online()
+    await alice.talks()
+    heard = tmp_path / "alice-heard.wav"
+    async with alice.recording(heard):
+        await asyncio.sleep(LISTEN_SECONDS)
+    await alice.hang_up()
+    assert await alice.ended() == Ended("hangup", "caller")
+    assert await bob.ended() == ENDED_NORMALLY
+    assert_heard(heard, sounds.b.once)
+    assert_heard(bob.recording, sounds.a.once)
+
+
+async def test_a_client_that_stays_away_leaves_its_call(
+    line: Relay, linphone: StartLinphone, wire: Clients
+) -> None:
+    bob = await linphone(BOB, auto_answer=True)
+    carol = await wire.log_in(CAROL, device="carol")
+    await carol.connect(line.url)
+    await carol.open()
+    await carol.call("bob")
+    await carol.event("call.answered")
+    since = bob.mark()
+    await line.cut()
+    await carol.dropped()
+    await bob.ended(since=since)
+    await line.restore()
+
+
+async def test_events_missed_come_once_and_in_order(
+    server: Server, line: Relay, wire: Clients
+) -> None:
+    alice = await wire.log_in(ALICE, device="alice")
+    await alice.connect(line.url)
+    await alice.open()
+    bob = await wire.online(BOB, device="bob")
+
+    calls = [await bob.call("alice")]
+    await alice.event("call.incoming")
+    await line.cut()
+    await alice.dropped()
+    await bob.request("call.hangup", call=calls[0])
+    calls.append(await bob.call("alice"))
+    await bob.request("call.hangup", call=calls[1])
+    calls.append(await bob.call("alice"))
+
+    opened = await alice.resume(server.url)
+    assert opened["resumed"] is True
+    order = [(await alice.event("call.ended"))["call"]]
+    order.append((await alice.event("call.incoming"))["call"])
+    order.append((await alice.event("call.ended"))["call"])
+    order.append((await alice.event("call.incoming"))["call"])
+    assert order == [calls[0], calls[1], calls[1], calls[2]]
+    await bob.request("call.hangup", call=calls[2])
+    await alice.event("call.ended")
+    assert alice.seqs == list(range(1, len(alice.seqs) + 1))
+
+
+async def test_a_session_resumed_elsewhere_closes_the_socket_it_had(
+    server: Server, wire: Clients
+) -> None:
+    alice = await wire.online(ALICE, device="alice")
+    assert (await wire.twin(alice).resume(server.url))["resumed"] is True
+    assert await alice.dropped() == SESSION_RESUMED_ELSEWHERE
+
+
+async def test_accept_may_come_before_the_call_was_seen(server: Server, wire: Clients) -> None:
+    bob = await wire.online(BOB, device="bob")
+    tablet = await wire.online(ALICE, device="tablet")
+    call = await bob.call("alice")
+    await tablet.event("call.incoming")
+
+    phone = await wire.log_in(ALICE, device="phone")
+    await phone.connect(server.url)
+    opening = phone.begin_open(woken_by=call)
+    accepting = phone.begin("call.accept", call=call)
+    await phone.opened(opening)
+    accepted = await accepting
+    assert (accepted["media"], accepted["offer"]) == (1, OFFER)
+    assert (await tablet.event("call.ended"))["reason"] == "answered_elsewhere"
+
+    await phone.request("call.answer", call=call, media=1, answer=ANSWER)
+    assert (await bob.event("call.answered"))["answer"] == ANSWER
+    await bob.request("call.hangup", call=call)
+    assert (await phone.event("call.ended"))["reason"] == "hangup"
+
+
+async def test_two_that_accept_at_once_get_one_call(wire: Clients) -> None:
+    bob = await wire.online(BOB, device="bob")
+    devices = [await wire.online(ALICE, device=f"device{number}") for number in range(3)]
+    call = await bob.call("alice")
+    for device in devices:
+        await device.event("call.incoming")
+
+    answers = [device.begin("call.accept", call=call) for device in devices]
+    results = await asyncio.gather(*answers, return_exceptions=True)
+    won = [result for result in results if not isinstance(result, Refused)]
+    lost = [result for result in results if isinstance(result, Refused)]
+    assert (len(won), len(lost)) == (1, 2)
+    assert {error.code for error in lost} == {NO_SUCH_CALL}
+    assert {error.data["ended"] for error in lost} == {"answered_elsewhere"}
+    await bob.request("call.hangup", call=call)
+
+
+async def test_a_hang_up_may_be_sent_again(wire: Clients) -> None:
+    alice = await wire.online(ALICE, device="alice")
+    bob = await wire.online(BOB, device="bob")
+    call = await bob.call("alice")
+    await alice.event("call.incoming")
+    await bob.request("call.hangup", call=call)
+    await bob.request("call.hangup", call=call)
+    assert (await alice.event("call.ended"))["reason"] == "cancelled"

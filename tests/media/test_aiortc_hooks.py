@@ -1,0 +1,132 @@
+"""The contract with aiortc's and aioice's insides: fails when a release changes them."""
+
+import asyncio
+import inspect
+from importlib.metadata import version
+from typing import Any
+
+import pytest
+from aioice import Candidate as AioiceCandidate
+from aioice.ice import CandidatePair, Connection, StunProtocol
+from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
+from pylibsrtp import Policy, Session
+from pylibsrtp._binding import ffi, lib
+
+from media.aiortc_hooks import Srtp
+from media.bridge import BUFFER_SIZE
+from tests.media.peers import rtp
+
+WHY = "media/aiortc_hooks.py relies on this: read the new release and adapt it"
+
+
+@pytest.mark.parametrize(
+    ("package", "least", "below"),
+    [("aiortc", (1, 14), (1, 17)), ("aioice", (0, 10), (0, 14)), ("pylibsrtp", (1, 0), (2, 0))],
+)
+def test_the_releases_are_those_we_read(
+    package: str, least: tuple[int, int], below: tuple[int, int]
+) -> None:
+    major, minor = version(package).split(".")[:2]
+    assert least <= (int(major), int(minor)) < below, WHY
+
+
+async def test_aioice_keeps_its_names_and_their_meaning() -> None:
+    connection = RTCIceGatherer(iceServers=[])._connection
+    assert isinstance(connection, Connection), WHY
+    assert connection._local_candidates_start is False, WHY
+    assert connection._local_candidates_end is False, WHY
+    assert connection._protocols == [], WHY
+    assert connection._local_candidates == [], WHY
+    assert connection._check_list == [], WHY
+    assert connection._nominated == {}, WHY
+    assert connection.ice_controlling is False, WHY
+    assert isinstance(connection._queue, asyncio.Queue), WHY
+    assert StunProtocol(connection).receiver is connection, WHY
+
+
+async def test_a_pair_has_its_protocol_and_the_peers_address() -> None:
+    protocol = StunProtocol(RTCIceGatherer(iceServers=[])._connection)
+    protocol.local_candidate = AioiceCandidate("1", 1, "udp", 1, "127.0.0.1", 9, "host")
+    pair = CandidatePair(protocol, AioiceCandidate("1", 1, "udp", 1, "127.0.0.2", 10, "host"))
+    assert pair.protocol is protocol, WHY
+    assert pair.remote_addr == ("127.0.0.2", 10), WHY
+
+
+async def test_aiortc_keeps_its_names_and_their_meaning() -> None:
+    ice = RTCIceTransport(RTCIceGatherer(iceServers=[]))
+    assert ice._connection is ice.iceGatherer._connection, WHY
+    dtls = RTCDtlsTransport(ice, [RTCCertificate.generateCertificate()])
+    assert dtls._rx_srtp is None and dtls._tx_srtp is None, WHY
+    dtls._set_role("server")
+    assert dtls._role == "server", WHY
+    await ice.stop()
+
+
+@pytest.mark.parametrize(
+    "name", ["srtp_protect", "srtp_unprotect", "srtp_protect_rtcp", "srtp_unprotect_rtcp"]
+)
+def test_libsrtp_is_reached_by_its_own_signatures(name: str) -> None:
+    kind = ffi.typeof(ffi.addressof(lib, name))
+    assert len(kind.args) == 3, WHY
+    assert kind.args[1].cname == "void *" and kind.args[2].cname == "int *", WHY
+
+
+def test_ice_closes_the_sockets_it_was_given() -> None:
+    source = inspect.getsource(Connection.close)
+    assert "for protocol in self._protocols" in source, WHY
+
+
+class _Keyed:
+    """Two SRTP sessions where a DTLS transport would have them."""
+
+    def __init__(self) -> None:
+        key = bytes(range(30))
+        self._tx_srtp = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_OUTBOUND))
+        self._rx_srtp = Session(Policy(key=key, ssrc_type=Policy.SSRC_ANY_INBOUND))
+
+
+class TestSrtp:
+    @pytest.fixture
+    def buffer(self) -> bytearray:
+        return bytearray(BUFFER_SIZE)
+
+    @pytest.fixture
+    def srtp(self, buffer: bytearray) -> Srtp:
+        keyed: Any = _Keyed()
+        return Srtp(keyed, buffer)
+
+    def test_a_packet_comes_back_as_it_was(self, srtp: Srtp, buffer: bytearray) -> None:
+        packet = rtp(0, 1, b"audio" * 30)
+        buffer[: len(packet)] = packet
+        size = srtp.protect(len(packet))
+        assert size == len(packet) + 10
+        assert buffer[12:size] != packet[12:]
+        assert srtp.unprotect(size) == len(packet)
+        assert buffer[: len(packet)] == packet
+
+    def test_a_report_comes_back_as_it_was(self, srtp: Srtp, buffer: bytearray) -> None:
+        report = bytes([0x80, 201, 0, 1, 0, 0, 0, 7])
+        buffer[:8] = report
+        size = srtp.protect_rtcp(8)
+        assert srtp.unprotect_rtcp(size) == 8
+        assert buffer[:8] == report
+
+    def test_a_repeat_and_a_forgery_are_refused(self, srtp: Srtp, buffer: bytearray) -> None:
+        packet = rtp(0, 1)
+        buffer[: len(packet)] = packet
+        size = srtp.protect(len(packet))
+        sealed = bytes(buffer[:size])
+        assert srtp.unprotect(size)
+        buffer[:size] = sealed
+        assert srtp.unprotect(size) == 0
+        buffer[:size] = sealed[:-1] + bytes([sealed[-1] ^ 1])
+        assert srtp.unprotect(size) == 0
+
+    @pytest.mark.parametrize("length", [0, 1, 11, 2000, BUFFER_SIZE, BUFFER_SIZE + 1])
+    def test_lengths_out_of_bounds_are_refused(
+        self, srtp: Srtp, buffer: bytearray, length: int
+    ) -> None:
+        buffer[:] = b"\x80" + bytes(BUFFER_SIZE - 1)
+        assert srtp.protect(length) == 0
+        assert srtp.unprotect(length) == 0
+        assert srtp.unprotect_rtcp(length) == 0

@@ -1,0 +1,396 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientResponse, web
+from aiohttp.test_utils import TestClient, TestServer
+
+from signaling.api import add_api
+from signaling.guard import Guard
+from signaling.health import add_health
+from signaling.http import MAX_BODY, set_manners
+from signaling.pages import add_pages
+from signaling.records import Records
+from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
+from tests.installation import PASSWORD, Clock, installation
+
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def records(tmp_path: Path) -> AsyncIterator[Records]:
+    async with installation(tmp_path) as records:
+        await records.accounts.add("alice", PASSWORD, display_name="Alice")
+        yield records
+
+
+@pytest.fixture
+def ready() -> dict[str, bool]:
+    return {"ready": True}
+
+
+@pytest.fixture
+async def client(
+    records: Records,
+    clock: Clock,
+    ready: dict[str, bool],
+    unused_tcp_port_factory: Callable[[], int],
+) -> AsyncIterator[Client]:
+    async def socket(request: web.Request) -> web.WebSocketResponse:
+        response = web.WebSocketResponse()
+        await response.prepare(request)
+        await response.close()
+        return response
+
+    async def broken(_request: web.Request) -> web.Response:
+        raise ZeroDivisionError("with a secret in it")
+
+    port = unused_tcp_port_factory()
+    app = web.Application()
+    set_manners(app, Guard(host="127.0.0.1", port=port, allowed_origins=["https://ours.test"]))
+    add_api(app, records, clock=clock)
+    add_pages(app)
+    add_health(app, is_ready=lambda: ready["ready"], counts=lambda: {"calls": 3})
+    app.router.add_get("/ws", socket)
+    app.router.add_get("/broken", broken)
+    async with TestClient(TestServer(app, port=port)) as client:
+        yield client
+
+
+async def login(client: Client, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
+    body = {"username": "alice", "password": password, **more}
+    response = await client.post("/api/login", json=body)
+    assert response.status == 200, await response.text()
+    answer: dict[str, Any] = await response.json()
+    return answer
+
+
+def bearer(answer: dict[str, Any]) -> dict[str, str]:
+    return {"Authorization": f"Bearer {answer['token']}"}
+
+
+async def error_of(response: ClientResponse, status: int) -> dict[str, str]:
+    assert response.status == status, await response.text()
+    assert response.content_type == "application/json"
+    error: dict[str, str] = (await response.json())["error"]
+    assert set(error) == {"code", "message"}
+    return error
+
+
+class TestLogin:
+    async def test_the_right_password_brings_tokens_and_the_account(self, client: Client) -> None:
+        answer = await login(client, device={"id": "tab", "platform": "web"}, unknown=True)
+        account = answer["account"]
+        assert set(answer) == {"token", "expires_at", "refresh_token", "account"}
+        assert account == {
+            "id": account["id"],
+            "name": "alice",
+            "address": "alice@phones.test",
+            "display_name": "Alice",
+            "is_admin": False,
+        }
+        response = await client.get("/api/account", headers=bearer(answer))
+        assert await response.json() == account
+        assert response.headers["Cache-Control"] == "no-store"
+
+    @pytest.mark.parametrize("username", ["alice", "nobody", "", "x" * 60_000])
+    async def test_a_wrong_password_reads_the_same_for_everybody(
+        self, client: Client, username: str
+    ) -> None:
+        body = {"username": username, "password": "wrong password"}
+        error = await error_of(await client.post("/api/login", json=body), 401)
+        assert error == {
+            "code": "not_authenticated",
+            "message": "the name or the password is wrong",
+        }
+
+    async def test_failed_logins_are_slowed_and_the_right_password_waits_too(
+        self, client: Client, clock: Clock
+    ) -> None:
+        wrong = {"username": "alice", "password": "wrong password"}
+        for name in ("alice", "ALICE", "alice@phones.test", "sip:alice@phones.test", "alice"):
+            response = await client.post("/api/login", json=wrong | {"username": name})
+            await error_of(response, 401)
+        right = {"username": "alice", "password": PASSWORD}
+        response = await client.post("/api/login", json=right)
+        assert (await error_of(response, 429))["code"] == "too_many"
+        assert response.headers["Retry-After"] == "15"
+        clock.advance(15)
+        await login(client)
+
+    async def test_who_fails_with_one_name_may_still_use_another(self, client: Client) -> None:
+        for _ in range(6):
+            await client.post("/api/login", json={"username": "bob", "password": "guess one"})
+        await login(client)
+
+    async def test_guessing_along_the_names_is_slowed_as_well(self, client: Client) -> None:
+        statuses = []
+        for number in range(51):
+            body = {"username": f"user{number}", "password": "short"}
+            statuses.append((await client.post("/api/login", json=body)).status)
+        assert statuses == [401] * 50 + [429]
+
+    async def test_right_passwords_are_never_slowed(self, client: Client) -> None:
+        for _ in range(10):
+            await login(client)
+
+    async def test_beyond_what_the_machine_verifies_at_once_it_is_busy(
+        self, client: Client
+    ) -> None:
+        body = {"username": "alice", "password": PASSWORD}
+        posts = [client.post("/api/login", json=body) for _ in range(40)]
+        responses = await asyncio.gather(*posts)
+        statuses = {response.status for response in responses}
+        assert statuses == {200, 503}
+        busy = next(response for response in responses if response.status == 503)
+        assert (await error_of(busy, 503))["code"] == "busy"
+        assert int(busy.headers["Retry-After"]) >= 1
+        await login(client)
+
+
+class TestTokens:
+    async def test_a_refresh_token_brings_new_tokens(self, client: Client) -> None:
+        first = await login(client)
+        body = {"refresh_token": first["refresh_token"]}
+        response = await client.post("/api/token", json=body)
+        second = await response.json()
+        assert second["account"] == first["account"]
+        assert second["refresh_token"] != first["refresh_token"]
+        assert (await client.get("/api/account", headers=bearer(second))).status == 200
+
+    async def test_a_made_up_refresh_token_is_refused(self, client: Client) -> None:
+        response = await client.post("/api/token", json={"refresh_token": "made.up"})
+        await error_of(response, 401)
+        assert response.headers["WWW-Authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize("by", ["refresh token", "access token"])
+    async def test_logging_out_ends_the_login_and_its_sessions(
+        self, client: Client, records: Records, by: str
+    ) -> None:
+        told: list[Revocation] = []
+        records.revocations.listen(told.append)
+        answer = await login(client, device={"id": "tab"})
+        if by == "refresh token":
+            body = {"refresh_token": answer["refresh_token"]}
+            response = await client.post("/api/logout", json=body)
+        else:
+            response = await client.post("/api/logout", headers=bearer(answer))
+        assert response.status == 204
+        (revoked,) = told
+        assert isinstance(revoked, LoginRevoked)
+        assert (revoked.account, revoked.device) == (answer["account"]["id"], "tab")
+        await error_of(await client.get("/api/account", headers=bearer(answer)), 401)
+
+    async def test_logging_out_without_any_token_is_refused(self, client: Client) -> None:
+        await error_of(await client.post("/api/logout", json={}), 401)
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("GET", "/api/account"),
+            ("DELETE", "/api/account"),
+            ("POST", "/api/account/password"),
+            ("GET", "/api/account/export"),
+            ("GET", "/api/phones"),
+            ("POST", "/api/phones"),
+            ("DELETE", "/api/phones/1"),
+        ],
+    )
+    async def test_nothing_of_an_account_without_its_token(
+        self, client: Client, method: str, path: str
+    ) -> None:
+        await error_of(await client.request(method, path), 401)
+        for header in ("", "Bearer", "Bearer x.y", "Basic YTpi"):
+            headers = {"Authorization": header}
+            await error_of(await client.request(method, path, headers=headers), 401)
+
+
+class TestAccount:
+    async def test_a_new_password_ends_every_login_and_brings_a_new_one(
+        self, client: Client, records: Records
+    ) -> None:
+        told: list[Revocation] = []
+        records.revocations.listen(told.append)
+        before = await login(client, device={"id": "tab"})
+        body = {"password": PASSWORD, "new_password": "another password"}
+        url = "/api/account/password"
+        response = await client.post(url, json=body, headers=bearer(before))
+        after = await response.json()
+        assert told == [PasswordChanged(before["account"]["id"])]
+        await error_of(await client.get("/api/account", headers=bearer(before)), 401)
+        principal = await records.logins.authenticate(after["token"])
+        assert principal.device == "tab"
+        await login(client, "another password")
+
+    async def test_a_new_password_needs_the_present_one(self, client: Client) -> None:
+        headers = bearer(await login(client))
+        body = {"password": "wrong password", "new_password": "another password"}
+        url = "/api/account/password"
+        await error_of(await client.post(url, json=body, headers=headers), 403)
+        await login(client)
+
+    async def test_a_new_password_too_short_is_refused_in_words(self, client: Client) -> None:
+        headers = bearer(await login(client))
+        body = {"password": PASSWORD, "new_password": "short"}
+        response = await client.post("/api/account/password", json=body, headers=headers)
+        error = await error_of(response, 422)
+        assert error == {"code": "invalid", "message": "a password has 8 to 256 characters"}
+
+    async def test_an_account_may_leave(self, client: Client, records: Records) -> None:
+        told: list[Revocation] = []
+        records.revocations.listen(told.append)
+        answer = await login(client)
+        response = await client.delete("/api/account", headers=bearer(answer))
+        assert response.status == 204
+        assert told == [AccountRemoved(answer["account"]["id"], "alice@phones.test")]
+        await error_of(await client.get("/api/account", headers=bearer(answer)), 401)
+
+    async def test_the_export_holds_everything_and_no_secret(self, client: Client) -> None:
+        answer = await login(client, device={"id": "tab"})
+        phone = await (await client.post("/api/phones", json={}, headers=bearer(answer))).json()
+        response = await client.get("/api/account/export", headers=bearer(answer))
+        exported = await response.json()
+        assert set(exported) == {"account", "phones", "devices", "logins", "contacts", "calls"}
+        assert exported["account"]["name"] == "alice"
+        assert [each["id"] for each in exported["phones"]] == [phone["id"]]
+        assert [each["device"] for each in exported["logins"]] == ["tab"]
+        for secret in (phone["secret"], answer["refresh_token"], "argon2"):
+            assert secret not in json.dumps(exported)
+
+
+class TestPhones:
+    async def test_a_phone_is_added_listed_and_removed(
+        self, client: Client, records: Records
+    ) -> None:
+        headers = bearer(await login(client))
+        response = await client.post("/api/phones", json={"name": "kitchen"}, headers=headers)
+        assert response.status == 201
+        added = await response.json()
+        assert (added["username"], added["domain"]) == ("alice", "phones.test")
+        assert len(added["secret"]) == 24
+        listed = (await (await client.get("/api/phones", headers=headers)).json())["phones"]
+        assert [(phone["id"], phone["name"]) for phone in listed] == [(added["id"], "kitchen")]
+        assert added["secret"] not in json.dumps(listed)
+        response = await client.delete(f"/api/phones/{added['id']}", headers=headers)
+        assert response.status == 204
+        assert await records.phones.credentials("alice") == []
+
+    async def test_a_phone_of_another_is_not_found(self, client: Client, records: Records) -> None:
+        bob = await records.accounts.add("bob", PASSWORD)
+        phone, _ = await records.phones.add(bob)
+        headers = bearer(await login(client))
+        url = f"/api/phones/{phone.id}"
+        await error_of(await client.delete(url, headers=headers), 404)
+        assert len(await records.phones.all(bob.id)) == 1
+
+    async def test_a_phone_too_many_is_a_conflict(self, client: Client) -> None:
+        headers = bearer(await login(client))
+        for _ in range(16):
+            await client.post("/api/phones", json={}, headers=headers)
+        response = await client.post("/api/phones", json={}, headers=headers)
+        assert (await error_of(response, 409))["code"] == "conflict"
+
+
+class TestBodies:
+    async def test_only_json_is_read(self, client: Client) -> None:
+        response = await client.post("/api/login", data={"username": "alice", "password": PASSWORD})
+        assert (await error_of(response, 415))["code"] == "unsupported_media_type"
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"{", b'{"username": "\xff"}', b'{"username": "\\ud800"}', b"nil"]
+    )
+    async def test_what_is_not_json_is_a_bad_request(self, client: Client, body: bytes) -> None:
+        headers = {"Content-Type": "application/json"}
+        await error_of(await client.post("/api/login", data=body, headers=headers), 400)
+
+    @pytest.mark.parametrize(
+        "body", [[], {}, {"username": "a"}, {"username": 1, "password": "x"}, {"username": None}]
+    )
+    async def test_what_does_not_fit_is_told_with_its_place(
+        self, client: Client, body: object
+    ) -> None:
+        error = await error_of(await client.post("/api/login", json=body), 422)
+        assert error["message"].startswith(("Expected", "Object missing"))
+
+    @pytest.mark.parametrize("chunked", [False, True])
+    async def test_a_body_too_large_is_refused_unread(self, client: Client, chunked: bool) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(MAX_BODY // 1024 + 1):
+                yield b" " * 1024
+
+        data = chunks() if chunked else b" " * (MAX_BODY + 1)
+        headers = {"Content-Type": "application/json"}
+        response = await client.post("/api/login", data=data, headers=headers)
+        assert (await error_of(response, 413))["code"] == "request_entity_too_large"
+
+
+class TestManners:
+    async def test_another_page_may_not_speak_here_not_even_by_websocket(
+        self, client: Client
+    ) -> None:
+        headers = {"Origin": "https://evil.test"}
+        for path in ("/", "/healthz", "/ws", "/api/account"):
+            error = await error_of(await client.get(path, headers=headers), 403)
+            assert "http.allowed_origins" in error["message"]
+
+    async def test_a_rebound_name_is_refused(self, client: Client) -> None:
+        await error_of(await client.get("/healthz", headers={"Host": "evil.test"}), 403)
+
+    async def test_our_pages_may_speak(self, client: Client) -> None:
+        for origin in ("https://ours.test", f"http://127.0.0.1:{client.port}"):
+            async with client.ws_connect("/ws", headers={"Origin": origin}):
+                pass
+
+    async def test_every_answer_carries_the_headers(self, client: Client) -> None:
+        for path in ("/", "/healthz", "/nowhere", "/broken"):
+            headers = (await client.get(path)).headers
+            assert headers["Content-Security-Policy"].startswith("default-src 'self'; connect-src")
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Referrer-Policy"] == "no-referrer"
+            assert headers["Server"] == "WSPhone"
+            assert "microphone=(self)" in headers["Permissions-Policy"]
+
+    async def test_what_there_is_not_is_told_in_json(self, client: Client) -> None:
+        assert (await error_of(await client.get("/nowhere"), 404))["code"] == "not_found"
+
+    async def test_a_method_there_is_not_names_those_there_are(self, client: Client) -> None:
+        response = await client.get("/api/login")
+        await error_of(response, 405)
+        assert response.headers["Allow"] == "POST"
+
+    async def test_our_own_fault_tells_nothing_and_is_logged(
+        self, client: Client, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        error = await error_of(await client.get("/broken"), 500)
+        assert "secret" not in error["message"]
+        assert "GET" in caplog.text
+        assert "ZeroDivisionError" in caplog.text
+
+
+class TestHealth:
+    async def test_it_is_alive_and_tells_what_it_holds_when_asked(self, client: Client) -> None:
+        assert await (await client.get("/healthz")).json() == {"status": "ok"}
+        response = await client.get("/healthz?counts=1")
+        assert await response.json() == {"status": "ok", "calls": 3}
+
+    async def test_it_tells_nobody_from_elsewhere_what_it_holds(self, client: Client) -> None:
+        headers = {"X-Forwarded-For": "192.0.2.1"}
+        response = await client.get("/healthz?counts=1", headers=headers)
+        assert await response.json() == {"status": "ok"}
+
+    async def test_it_takes_work_until_it_stops(
+        self, client: Client, ready: dict[str, bool]
+    ) -> None:
+        assert (await client.get("/ready")).status == 200
+        ready["ready"] = False
+        response = await client.get("/ready")
+        await error_of(response, 503)
+        assert response.headers["Retry-After"] == "1"

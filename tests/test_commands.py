@@ -1,0 +1,247 @@
+import asyncio
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from signaling.commands import Console, main
+from signaling.phones import Credential
+from signaling.records import open_records
+from signaling.shared.config import load
+from signaling.shared.model import Account
+from tests.installation import PASSWORD
+from tests.test_history import call_between
+
+
+class Shell:
+    """Runs `wsphone` commands in one directory, and keeps what the last one printed."""
+
+    def __init__(self, config: Path) -> None:
+        self.config = config
+        self.out = self.err = ""
+
+    def run(self, *words: str, stdin: str = "") -> int:
+        stdout, stderr = io.StringIO(), io.StringIO()
+        console = Console(io.StringIO(stdin), stdout, stderr)
+        status = main([*words, "--config", str(self.config)], console=console)
+        self.out, self.err = stdout.getvalue(), stderr.getvalue()
+        return status
+
+    def print(self, *words: str, stdin: str = "") -> str:
+        assert self.run(*words, stdin=stdin) == 0, self.err
+        assert self.err == ""
+        return self.out
+
+    def json(self, *words: str, stdin: str = "") -> Any:
+        return json.loads(self.print(*words, "--json", stdin=stdin))
+
+    def refusal(self, *words: str, status: int, stdin: str = "") -> str:
+        assert self.run(*words, stdin=stdin) == status
+        assert self.out == ""
+        assert self.err.startswith("wsphone: ")
+        assert self.err.endswith("\n")
+        assert self.err.count("\n") == 1
+        return self.err
+
+    def authenticate(self, name: str, password: str) -> Account | None:
+        async def ask() -> Account | None:
+            async with open_records(load(self.config, environment={})) as records:
+                return await records.accounts.authenticate(name, password)
+
+        return asyncio.run(ask())
+
+    def credentials(self, name: str) -> list[Credential]:
+        async def ask() -> list[Credential]:
+            async with open_records(load(self.config, environment={})) as records:
+                return await records.phones.credentials(name)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    config = tmp_path / "wsphone.toml"
+    config.write_text('data_dir = "data"\ndomain = "phones.test"\n[sip]\nport = 5070\n')
+    return Shell(config)
+
+
+class TestUsers:
+    def test_a_generated_password_is_printed_and_opens_the_account(self, shell: Shell) -> None:
+        lines = shell.print("user", "add", "alice", "--admin", "--display-name", "Alice L.")
+        first, second = lines.splitlines()
+        assert first == "alice@phones.test added"
+        account = shell.authenticate("alice", second.removeprefix("password: "))
+        assert account is not None
+        assert account.is_admin
+        assert account.display_name == "Alice L."
+
+    def test_a_password_from_standard_input_is_not_printed(self, shell: Shell) -> None:
+        text = shell.print("user", "add", "alice", "--password-stdin", stdin=f"{PASSWORD}\n")
+        assert text == "alice@phones.test added\n"
+        assert shell.authenticate("alice", PASSWORD)
+
+    def test_a_new_password_replaces_the_one_before(self, shell: Shell) -> None:
+        before = shell.json("user", "add", "alice")["password"]
+        after = shell.json("user", "passwd", "alice")["password"]
+        assert shell.authenticate("alice", before) is None
+        assert shell.authenticate("alice", after)
+        shell.print("user", "passwd", "alice", "--password-stdin", stdin=PASSWORD)
+        assert shell.authenticate("alice", PASSWORD)
+
+    def test_everybody_is_listed_and_who_is_removed_is_not(self, shell: Shell) -> None:
+        shell.print("user", "add", "bob")
+        shell.print("user", "add", "alice", "--admin")
+        assert shell.print("user", "list") == (
+            "alice@phones.test  alice  admin\nbob@phones.test  bob\n"
+        )
+        assert "bob@phones.test removed" in shell.print("user", "remove", "bob")
+        assert [account["name"] for account in shell.json("user", "list")] == ["alice"]
+
+    def test_an_export_is_json(self, shell: Shell) -> None:
+        shell.print("user", "add", "alice")
+        exported = json.loads(shell.print("user", "export", "alice"))
+        assert exported["account"]["address"] == "alice@phones.test"
+
+    def test_what_cannot_be_done_is_one_line_and_status_1(self, shell: Shell) -> None:
+        shell.print("user", "add", "alice")
+        assert "there is an account alice already" in shell.refusal(
+            "user", "add", "Alice", status=1
+        )
+        assert "1 to 64 of the characters" in shell.refusal("user", "add", "a b", status=1)
+        assert "there is no account bob" in shell.refusal("user", "remove", "bob", status=1)
+        short = shell.refusal("user", "passwd", "alice", "--password-stdin", status=1, stdin="x")
+        assert "a password has 8 to 256 characters" in short
+
+
+class TestPhones:
+    def test_a_phone_is_added_with_what_to_type_into_it(self, shell: Shell) -> None:
+        shell.print("user", "add", "alice")
+        lines = shell.print("phone", "add", "alice", "--name", "kitchen").splitlines()
+        entries = dict(line.strip().split("  ", 1) for line in lines[1:])
+        assert {name: value.strip() for name, value in entries.items()} == {
+            "Username": "alice",
+            "Password": entries["Password"].strip(),
+            "Domain": "phones.test",
+            "Transport": "UDP",
+            "SIP proxy address": "sip:127.0.0.1:5070;transport=udp",
+        }
+        assert len(entries["Password"].strip()) == 24
+        assert len(shell.credentials("alice")) == 1
+
+    def test_programs_get_the_same_as_json(self, shell: Shell) -> None:
+        shell.print("user", "add", "alice")
+        secret = "chosen by hand"
+        added = shell.json("phone", "add", "alice", "--secret-stdin", stdin=f"{secret}\r\n")
+        assert added["secret"] == secret
+        assert added["username"] == "alice"
+        assert added["domain"] == "phones.test"
+        assert added["proxy"] == "sip:127.0.0.1:5070;transport=udp"
+
+    def test_phones_are_listed_and_removed(self, shell: Shell) -> None:
+        shell.print("user", "add", "alice")
+        phone = shell.json("phone", "add", "alice", "--name", "kitchen")["id"]
+        assert shell.print("phone", "list", "alice").endswith("kitchen\n")
+        assert [each["id"] for each in shell.json("phone", "list", "alice")] == [phone]
+        shell.print("phone", "remove", "alice", phone)
+        assert shell.print("phone", "list", "alice") == ""
+        gone = shell.refusal("phone", "remove", "alice", phone, status=1)
+        assert "there is no such phone" in gone
+
+
+class TestCalls:
+    def test_the_last_calls_tell_how_they_ended(self, shell: Shell) -> None:
+        async def write_history() -> None:
+            async with open_records(load(shell.config, environment={})) as records:
+                alice = await records.accounts.add("alice", PASSWORD)
+                bob = await records.accounts.add("bob", PASSWORD)
+                await records.accounts.add("carol", PASSWORD)
+                await records.history.write(call_between("call-1", alice, bob))
+                await records.accounts.remove(alice.id)
+
+        asyncio.run(write_history())
+        assert shell.print("calls") == (
+            "2023-11-14 22:13:20Z  (removed) to bob@phones.test  6 s  hangup by callee  call-1\n"
+        )
+        (call,) = shell.json("calls", "bob")
+        assert (call["reason"], call["code"], len(call["legs"])) == ("hangup", 200, 1)
+        assert shell.print("calls", "carol") == ""
+
+
+class TestConfiguration:
+    def test_it_is_shown_without_the_secret(self, shell: Shell) -> None:
+        shell.config.write_text(f'secret_key = "{"sesame" * 6}"\n[http]\nport = 9000\n')
+        text = shell.print("check-config")
+        assert "http.port                 9000" in text
+        assert "http.allowed_origins      none" in text
+        assert "sesame" not in text
+        shown = shell.json("check-config")
+        assert shown["http"]["port"] == 9000
+        assert shown["secret_key"] == "given"
+
+    @pytest.mark.parametrize("words", [("check-config",), ("run",), ("user", "list")])
+    def test_a_bad_one_is_one_line_and_status_2(self, shell: Shell, words: tuple[str, ...]) -> None:
+        shell.config.write_text("[http]\nprot = 9000\n")
+        assert "http.prot: there is no such key" in shell.refusal(*words, status=2)
+
+    def test_the_option_works_before_and_after_the_subcommand(self, shell: Shell) -> None:
+        console = Console(io.StringIO(), io.StringIO(), io.StringIO())
+        for words in (
+            ["--config", str(shell.config), "user", "list"],
+            ["user", "--config", str(shell.config), "list"],
+            ["user", "list", "--config", str(shell.config)],
+        ):
+            assert main(words, console=console) == 0
+        assert main(["--config", "/nowhere.toml", "user", "list"], console=console) == 2
+
+
+class TestSetUp:
+    def test_a_file_in_place_of_the_data_directory(self, shell: Shell) -> None:
+        (shell.config.parent / "data").touch()
+        assert "data: cannot be made: File exists" in shell.refusal("user", "list", status=2)
+
+    def test_a_damaged_database(self, shell: Shell) -> None:
+        shell.print("user", "list")
+        database = shell.config.parent / "data" / "wsphone.db"
+        content = database.read_bytes()
+        database.write_bytes(content[:4096] + b"\x00" * 4096 + content[8192:])
+        assert "database" in shell.refusal("user", "list", status=2)
+
+    def test_a_domain_that_changed(self, shell: Shell) -> None:
+        shell.print("user", "list")
+        shell.config.write_text('data_dir = "data"\ndomain = "other.test"\n')
+        told = shell.refusal("user", "list", status=2)
+        assert "started with domain phones.test, now it is other.test" in told
+
+    @pytest.mark.parametrize("key", ["http", "sip"])
+    def test_a_demo_that_others_could_reach(self, shell: Shell, key: str) -> None:
+        shell.config.write_text(f'[{key}]\nhost = "0.0.0.0"\n')
+        told = shell.refusal("run", "--demo", status=2)
+        assert f"set {key}.host to 127.0.0.1" in told
+        assert not (shell.config.parent / "var").exists()
+
+
+class TestTheProgram:
+    def test_the_version_needs_no_configuration(self, shell: Shell) -> None:
+        shell.config.write_text("nonsense")
+        assert shell.print("version").startswith("wsphone 0.")
+        assert shell.json("version")["version"].startswith("0.")
+
+    def test_bytes_that_are_no_text_are_refused(self, shell: Shell) -> None:
+        stdin = io.TextIOWrapper(io.BytesIO(b"\xff\xfe password"), encoding="utf-8")
+        stderr = io.StringIO()
+        words = ["user", "add", "alice", "--password-stdin", "--config", str(shell.config)]
+        assert main(words, console=Console(stdin, io.StringIO(), stderr)) == 1
+        assert stderr.getvalue() == "wsphone: standard input is not text in UTF-8\n"
+
+    async def test_it_runs_as_a_process_of_its_own(self, shell: Shell) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "signaling", "user", "add", "alice", "--json", "--config", str(shell.config)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        assert json.loads(output)["account"]["name"] == "alice"

@@ -1,0 +1,97 @@
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from signaling.devices import MAX_DEVICES
+from signaling.records import Records
+from signaling.shared.errors import BadMessage, NotAuthenticated
+from signaling.shared.model import Device
+from tests.installation import PASSWORD, Clock, all_bytes, installation
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def records(tmp_path: Path, clock: Clock) -> AsyncIterator[Records]:
+    async with installation(tmp_path, clock) as records:
+        yield records
+
+
+@pytest.fixture
+async def tablet(records: Records) -> Device:
+    alice = await records.accounts.add("alice", PASSWORD)
+    return Device(alice.id, "tablet", "android", "Fairphone Tab", "Android 15", "1.0")
+
+
+async def test_a_device_is_kept_as_it_was_seen_last(
+    records: Records, tablet: Device, clock: Clock
+) -> None:
+    await records.devices.seen(tablet)
+    updated = replace(tablet, app_version="1.1", os_version="Android 16")
+    await records.devices.seen(updated)
+    laptop = replace(tablet, id="laptop", platform="desktop")
+    clock.advance(1)
+    await records.devices.seen(laptop)
+    assert await records.devices.all(tablet.account) == [laptop, updated]
+
+
+async def test_one_that_tells_nothing_new_is_written_once_an_hour(
+    records: Records, tablet: Device, clock: Clock, tmp_path: Path
+) -> None:
+    def seen_at() -> float:
+        with sqlite3.connect(tmp_path / "data" / "wsphone.db") as database:
+            (at,) = database.execute("SELECT seen_at FROM devices").fetchone()
+        database.close()
+        return float(at)
+
+    await records.devices.seen(tablet)
+    first = clock.now
+    clock.advance(3599)
+    await records.devices.seen(tablet)
+    assert seen_at() == first
+    clock.advance(1)
+    await records.devices.seen(tablet)
+    assert seen_at() == clock.now
+
+
+async def test_what_somebody_carries_is_not_stored_in_the_clear(
+    records: Records, tablet: Device, tmp_path: Path
+) -> None:
+    await records.devices.seen(tablet)
+    stored = all_bytes(tmp_path)
+    assert b"Fairphone" not in stored
+    assert b"Android" not in stored
+
+
+async def test_the_device_seen_longest_ago_makes_room(
+    records: Records, tablet: Device, clock: Clock
+) -> None:
+    for number in range(MAX_DEVICES + 1):
+        await records.devices.seen(replace(tablet, id=str(number)))
+        clock.advance(1)
+    kept = await records.devices.all(tablet.account)
+    assert [device.id for device in kept] == [str(n) for n in range(MAX_DEVICES, 0, -1)]
+
+
+async def test_a_device_of_a_removed_account_has_to_log_in(
+    records: Records, tablet: Device
+) -> None:
+    await records.accounts.remove(tablet.account)
+    with pytest.raises(NotAuthenticated):
+        await records.devices.seen(tablet)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"id": ""}, {"id": "x" * 129}, {"model": "x" * 129}, {"platform": "toaster"}]
+)
+async def test_a_device_out_of_bounds_is_refused(
+    records: Records, tablet: Device, wrong: dict[str, str]
+) -> None:
+    with pytest.raises(BadMessage):
+        await records.devices.seen(replace(tablet, **wrong))

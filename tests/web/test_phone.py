@@ -1,0 +1,169 @@
+"""Two phones in one page: calls, media generations, and the races between them."""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page
+
+pytestmark = pytest.mark.asyncio(loop_scope="package")
+
+
+async def lab(page: Page, body: str) -> Any:
+    """Run a script that has the lab's parts by name."""
+    names = "{ Switch, fail, talking, until }"
+    return await page.evaluate(f"async () => {{ const {names} = await import('/lab.js'); {body} }}")
+
+
+async def test_two_phones_talk_and_both_report_it(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { line, a, b } = await talking();
+        return {
+          states: [a.state, b.state],
+          tracks: [a.remoteStream.getTracks().length, b.remoteStream.getTracks().length],
+          reports: line.asked.filter(([, method]) => method === 'media.state')
+            .map(([who, , params]) => [who, params.media, params.state]).sort(),
+        };""",
+    )
+    assert told == {
+        "states": ["talking", "talking"],
+        "tracks": [1, 1],
+        "reports": [["alice", 1, "connected"], ["bob", 1, "connected"]],
+    }
+
+
+async def test_an_offer_names_what_phones_and_browsers_share(page: Page) -> None:
+    sdp = await lab(page, "return (await talking()).line.started.offer;")
+    maps = [line.split(" ")[1].split("/")[0] for line in sdp.splitlines() if "a=rtpmap:" in line]
+    assert [name for name in maps if name != "telephone-event"] == ["opus", "PCMU", "PCMA", "G722"]
+    assert "telephone-event" in maps
+
+
+async def test_a_dead_path_is_replaced_under_the_same_stream(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { a, b } = await talking();
+        const stream = b.remoteStream;
+        const [before] = stream.getTracks();
+        fail(b);
+        const lost = b.sound;
+        await until(() => a.sound === 'connected' && b.sound === 'connected');
+        const [after, ...more] = stream.getTracks();
+        const media = [a, b].map((call) => call.snapshot().media);
+        return [lost, media, before !== after, more.length];""",
+    )
+    assert told == ["lost", [2, 2], True, 0]
+
+
+async def test_two_offers_at_once_end_in_one_path(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { a, b } = await talking();
+        for (const call of [a, b]) fail(call);
+        await until(() => [a, b].every((call) => call.snapshot().media > 1));
+        await until(() => [a, b].every((call) => call.sound === 'connected'));
+        return [a, b].map((call) => [call.state, call.snapshot().media]);""",
+    )
+    assert told[0] == told[1]
+    assert told[0][0] == "talking"
+
+
+async def test_an_offer_that_meets_another_is_made_again(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { line, a, b } = await talking();
+        line.refusals = 2;
+        fail(a);
+        await until(() => line.refusals < 0);
+        await until(() => [a, b].every((call) => call.sound === 'connected'));
+        return [a, b].map((call) => [call.state, call.snapshot().media]);""",
+    )
+    assert told == [["talking", 4], ["talking", 4]]
+
+
+async def test_a_reload_goes_on_with_the_call_as_it_was(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { line, alice, a, b } = await talking();
+        a.setMuted(true);
+        await a.press('5');
+        const back = line.add('alice', { stored: alice.store.calls });
+        a.pc.close();
+        const [again] = back.phone.calls();
+        back.phone.opened({ resumed: true, calls: [], ice_servers: [] }, true);
+        await until(() => again.sound === 'connected' && b.snapshot().media === 2);
+        await again.press('6');
+        const digits = line.asked.filter(([, method]) => method === 'call.dtmf');
+        return {
+          state: again.state, muted: again.muted,
+          digits: digits.map(([, , params]) => [params.n, params.digits]),
+        };""",
+    )
+    assert told == {"state": "talking", "muted": True, "digits": [[0, "5"], [1, "6"]]}
+
+
+async def test_a_second_call_is_refused_as_busy_and_the_first_goes_on(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { line, bob, b } = await talking();
+        const from = { address: 'carol' };
+        bob.phone.event('call.incoming', { call: 'second', from, ring_seconds: 30 });
+        const sounds = bob.phone.tone;
+        bob.phone.decline(bob.phone.incoming[0]);
+        const rejected = line.asked.find(([, method]) => method === 'call.reject');
+        return [sounds, rejected[2].reason, bob.phone.incoming.length, b.state];""",
+    )
+    assert told == ["knock", "busy", 0, "talking"]
+
+
+async def test_without_a_microphone_the_call_rings_on_unclaimed(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const line = new Switch();
+        const { phone } = line.add('bob', { microphone: () => Promise.reject(new Error('no')) });
+        phone.event('call.incoming', { call: 'x', from: { address: 'alice' }, ring_seconds: 30 });
+        const failure = await phone.accept(phone.incoming[0]).catch((error) => error.message);
+        const asked = line.asked.map(([, method]) => method);
+        return [failure, phone.incoming[0].state, phone.tone, asked];""",
+    )
+    assert told == ["no", "incoming", "ring", ["call.ringing"]]
+
+
+async def test_an_event_that_comes_late_changes_nothing(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { a, b } = await talking();
+        a.progressed({ state: 'ringing' });
+        b.answered({ media: 1, answer: null });
+        const talked = [a.state, b.state];
+        a.end('hangup', 'callee', 3);
+        for (const late of ['progressed', 'answered', 'offered', 'trickled']) {
+          a[late]({ media: 9, offer: '', answer: '', candidates: [], state: 'ringing' });
+        }
+        a.end('error', 'server', 0);
+        await b.hangUp();
+        return [talked, a.state, a.reason, a.by, a.seconds, a.pc];""",
+    )
+    assert told == [["talking", "talking"], "ended", "hangup", "callee", 3, None]
+
+
+async def test_hanging_up_is_silent_at_once_and_tells_both(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { alice, bob, a, b } = await talking();
+        b.hangUp();
+        const silent = b.pc === null;
+        await until(() => a.state === 'ended' && b.state === 'ended');
+        const left = alice.phone.calls().length + alice.store.calls.length;
+        return [silent, a.reason, b.reason, a.by, b.by, left, alice.phone.ended === a];""",
+    )
+    assert told == [True, "hangup", "hangup", "callee", "callee", 0, True]
