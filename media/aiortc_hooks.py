@@ -74,43 +74,36 @@ class IceSocket(StunProtocol):
 
 
 class Srtp:
-    """The SRTP of a connected DTLS transport, at work in place in a buffer of ours."""
+    """The SRTP of a connected DTLS transport, at work in place in a buffer of ours.
+
+    Each function takes the length of the packet in the buffer and returns the new one; 0 when
+    libsrtp refuses: it is not the peer's, is a repeat, or has no room.
+    """
 
     def __init__(self, dtls: RTCDtlsTransport, buffer: bytearray) -> None:
-        self._rx = dtls._rx_srtp
-        self._tx = dtls._tx_srtp
-        self._room = len(buffer) - _SRTCP_TRAILER
-        self._packet = ffi.from_buffer("char[]", buffer, require_writable=True)
-        self._length = ffi.new("int *")
-        # Looked up once: each costs a third of a call when fetched from `lib` anew.
-        self._protect = ffi.addressof(lib, "srtp_protect")
-        self._unprotect = ffi.addressof(lib, "srtp_unprotect")
-        self._protect_rtcp = ffi.addressof(lib, "srtp_protect_rtcp")
-        self._unprotect_rtcp = ffi.addressof(lib, "srtp_unprotect_rtcp")
-        self._rx_context = self._rx._srtp[0]
-        self._tx_context = self._tx._srtp[0]
+        # Kept for their lives' sake: libsrtp's contexts end with them.
+        self._sessions = (dtls._tx_srtp, dtls._rx_srtp)
+        sending, receiving = (session._srtp[0] for session in self._sessions)
+        self.protect = _in_place("srtp_protect", sending, buffer)
+        self.protect_rtcp = _in_place("srtp_protect_rtcp", sending, buffer)
+        self.unprotect = _in_place("srtp_unprotect", receiving, buffer)
+        self.unprotect_rtcp = _in_place("srtp_unprotect_rtcp", receiving, buffer)
 
-    def protect(self, length: int) -> int:
-        """The new length of the packet; 0 when libsrtp refuses it."""
-        return self._run(self._protect, self._tx_context, length)
 
-    def unprotect(self, length: int) -> int:
-        """The new length of the packet; 0 when it is not the peer's, or is a repeat."""
-        return self._run(self._unprotect, self._rx_context, length)
+def _in_place(name: str, context: Any, buffer: bytearray) -> Callable[[int], int]:
+    """One of libsrtp's functions, its arguments made once: half of a call's cost is in them."""
+    function = ffi.addressof(lib, name)
+    packet = ffi.from_buffer("char[]", buffer, require_writable=True)
+    room = len(buffer) - _SRTCP_TRAILER
+    size = ffi.new("int *")
 
-    def protect_rtcp(self, length: int) -> int:
-        return self._run(self._protect_rtcp, self._tx_context, length)
-
-    def unprotect_rtcp(self, length: int) -> int:
-        return self._run(self._unprotect_rtcp, self._rx_context, length)
-
-    def _run(self, function: Any, context: Any, length: int) -> int:
-        if length > self._room:
+    def run(length: int) -> int:
+        if length > room:
             return 0
-        self._length[0] = length
-        if function(context, self._packet, self._length):
-            return 0
-        return int(self._length[0])
+        size[0] = length
+        return 0 if function(context, packet, size) else int(size[0])
+
+    return run
 
 
 def connection_of(gatherer: RTCIceGatherer) -> Connection:

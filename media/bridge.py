@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from enum import IntEnum
 
 from media.dtmf import EventReceiver, EventSender
 from media.engine import Connected, Digit, Figures, MediaEvent, Silent
@@ -14,12 +13,8 @@ from signaling.shared.errors import BadMessage, IncompatibleMedia, WrongState
 BUFFER_SIZE = 2048
 
 
-class _Kind(IntEnum):
-    UNKNOWN = 0
-    AUDIO = 1
-    EVENT = 2
-
-
+# What a payload type stands for; plain numbers, since an Enum costs more than all else here.
+_UNKNOWN, _AUDIO, _EVENT = range(3)
 _NOTHING = bytes(128)
 
 
@@ -86,9 +81,9 @@ class Side:
         self.agreement = agreement
         kinds = bytearray(_NOTHING)
         for number in agreement.heard_events:
-            kinds[number] = _Kind.EVENT
+            kinds[number] = _EVENT
         for number in agreement.heard:
-            kinds[number] = _Kind.AUDIO
+            kinds[number] = _AUDIO
         self._kinds = bytes(kinds)
         if agreement.peer_listens:
             self._numbers = (None, agreement.payload_type, agreement.event_type)
@@ -105,7 +100,7 @@ class Side:
 
     def knows(self, payload_type: int) -> bool:
         """Whether the peer may use the payload type."""
-        return self._kinds[payload_type & 0x7F] != _Kind.UNKNOWN
+        return self._kinds[payload_type & 0x7F] != _UNKNOWN
 
     def drop(self) -> None:
         """Count a packet that was not the peer's, or none at all."""
@@ -115,13 +110,13 @@ class Side:
         """Handle an RTP packet of the peer, whose first 12 bytes at least are in the buffer."""
         buffer = self.buffer
         kind = self._kinds[buffer[1] & 0x7F]
-        if kind == _Kind.UNKNOWN:
+        if kind == _UNKNOWN:
             self._dropped += 1
             return
         now = time.monotonic()
         self.heard += 1
         self._incoming.note(buffer)
-        if kind == _Kind.EVENT:
+        if kind == _EVENT:
             self._hear_event(length, now)
         if self.other is not None:
             self.other.put(length, kind, now)
@@ -144,7 +139,7 @@ class Side:
         """Queue digits for the peer; they go out by a timer of their own."""
         if self.agreement is None:
             raise WrongState("the leg has not agreed on its media yet")
-        if self._numbers[_Kind.EVENT] is None:
+        if self._numbers[_EVENT] is None:
             raise IncompatibleMedia("the other side takes no telephone-events")
         if not self._digits.add(digits, duration_ms, time.monotonic()):
             raise BadMessage("the digits are too many, or not of 0-9 * # A-D")
@@ -193,7 +188,7 @@ class Side:
 
     def _send_events(self) -> None:
         now = time.monotonic()
-        number = self._numbers[_Kind.EVENT]
+        number = self._numbers[_EVENT]
         for event in self._digits.poll(now, self.stream.timestamp_at(now)):
             if number is None:
                 break

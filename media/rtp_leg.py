@@ -51,6 +51,7 @@ class RtpLeg:
         cname: str,
     ) -> None:
         self.side = make_side(self._send)
+        self._view = memoryview(self.side.buffer)
         self._pool = pool
         self._address = address
         self._advertised = advertised
@@ -139,7 +140,7 @@ class RtpLeg:
         if self._target is None or not self._sockets:
             return False
         try:
-            self._sockets[0].sendto(memoryview(self.side.buffer)[:length], self._target)
+            self._sockets[0].sendto(self._view[:length], self._target)
         except OSError:
             # A full socket buffer, or no route for now: audio that is late is lost.
             return False

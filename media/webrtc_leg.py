@@ -62,6 +62,7 @@ class WebrtcLeg:
         connect_seconds: float,
     ) -> None:
         self.side = make_side(self._send)
+        self._view = memoryview(self.side.buffer)
         self._emit = emit
         self._pool = pool
         self._addresses = addresses
@@ -265,7 +266,7 @@ class WebrtcLeg:
             return False
         sock, address = self._pair
         try:
-            sock.sendto(memoryview(self.side.buffer)[:size], address)
+            sock.sendto(self._view[:size], address)
         except OSError:
             # A full socket buffer, or a network that just went: audio that is late is lost.
             return False

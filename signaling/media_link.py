@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from contextlib import suppress
 
 from media.engine import (
     Connected,
@@ -34,7 +33,7 @@ from signaling.call_events import (
     MediaRefused,
 )
 from signaling.call_state import Call
-from signaling.shared.errors import MediaError, PeerError
+from signaling.shared.errors import MediaError, PeerError, WSPhoneError
 from signaling.shared.reasons import EndReason
 
 log = logging.getLogger(__name__)
@@ -74,6 +73,8 @@ class MediaLink:
 
     async def perform(self, action: MediaAction) -> Event | None:
         """Do one action; returns what the core is to hear of it."""
+        if isinstance(action, CloseMedia):
+            await self._note_figures(action)
         try:
             async with asyncio.timeout(ENGINE_SECONDS):
                 return await self._do(action)
@@ -103,10 +104,17 @@ class MediaLink:
             case SendTones():
                 await engine.dtmf(leg, action.digits, action.duration_ms)
             case CloseMedia():
-                with suppress(MediaError):
-                    self.figures[action.leg] = await engine.query(leg)
                 await engine.close(leg)
         return None
+
+    async def _note_figures(self, action: CloseMedia) -> None:
+        """Whatever comes of it, the leg is closed after this."""
+        try:
+            async with asyncio.timeout(ENGINE_SECONDS):
+                leg = self._id(action.leg, action.media)
+                self.figures[action.leg] = await self._engine.query(leg)
+        except (WSPhoneError, TimeoutError) as error:
+            log.info("call %s: no figures of media %d: %s", self._call.id, action.media, error)
 
     async def _open(self, leg: str, action: OpenMedia) -> str:
         endpoint = self._call.legs[action.leg].endpoint

@@ -17,11 +17,12 @@ from aiohttp import web
 from media.addresses import host_addresses
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from signaling.api import add_api
+from signaling.call_api import add_call_api
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.demo import create_demo, demo_text
 from signaling.guard import Guard
 from signaling.health import add_health
-from signaling.http import MAX_BODY, set_manners
+from signaling.http import MAX_BODY, bearer_of, set_manners
 from signaling.hub import Hub, HubSettings, Identity
 from signaling.pages import add_pages
 from signaling.records import Records, open_records
@@ -68,16 +69,18 @@ async def _serve(config: Config, *, demo: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with open_records(config) as records, Server(config, records).running():
-        if demo:
-            users = await create_demo(records)
-            if users:
-                sys.stdout.write(demo_text(users, config))
-        sys.stdout.write(f"WSPhone is at {_page(config)} and takes SIP on UDP {_sip(config)}\n")
-        sys.stdout.flush()
-        # What lives as long as the server need not be looked at by every collection.
-        gc.freeze()
-        await stop.wait()
+    async with open_records(config) as records:
+        # Before a port is found taken: the people are made at the first start or never.
+        users = await create_demo(records) if demo else []
+        if users:
+            sys.stdout.write(demo_text(users, config))
+        async with Server(config, records).running():
+            page, sip = _page(config), f"{config.sip.host}:{config.sip.port}"
+            sys.stdout.write(f"WSPhone is at {page} and takes SIP on UDP {sip}\n")
+            sys.stdout.flush()
+            # What lives as long as the server need not be looked at by every collection.
+            gc.freeze()
+            await stop.wait()
 
 
 class Server:
@@ -146,6 +149,9 @@ class Server:
         guard = Guard(host=http.host, port=http.port, allowed_origins=http.allowed_origins)
         set_manners(app, guard)
         add_api(app, records, trusted_proxies=http.trusted_proxies)
+        add_call_api(
+            app, self._switchboard, lambda request: records.logins.authenticate(bearer_of(request))
+        )
         add_health(app, is_ready=lambda: self._ready, counts=self.counts)
         app.router.add_get("/ws", self._hub.handle)
         add_pages(app)
@@ -252,7 +258,3 @@ def _page(config: Config) -> str:
     host = config.http.host
     shown = "localhost" if is_loopback(host) or host in _ANY else host
     return f"http://{shown}:{config.http.port}/"
-
-
-def _sip(config: Config) -> str:
-    return f"{config.sip.host}:{config.sip.port}"

@@ -184,6 +184,7 @@ class Switchboard:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+            self._calls.clear()
 
     # --- what mailboxes use
 

@@ -32,19 +32,6 @@ class Throttle:
         if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
 
-    def take(self, key: str, now: float) -> float:
-        """Count a failure beforehand, unless the key has to wait: then the seconds it has to."""
-        wait = self.wait(key, now)
-        if not wait:
-            self.fail(key, now)
-        return wait
-
-    def give_back(self, key: str) -> None:
-        """What was counted beforehand did not fail."""
-        bucket = self._buckets.get(key)
-        if bucket is not None:
-            bucket.tokens = min(self._burst, bucket.tokens + 1)
-
     def _tokens(self, key: str, now: float) -> float:
         bucket = self._buckets.get(key)
         if bucket is None:

@@ -34,19 +34,6 @@ def test_asking_costs_nothing() -> None:
     assert [throttle.wait("a", 0.0) for _ in range(5)] == [0.0] * 5
 
 
-def test_what_is_counted_beforehand_can_be_given_back() -> None:
-    throttle = Throttle(burst=1, refill_seconds=10)
-    for _ in range(5):
-        assert throttle.take("a", 0.0) == 0
-        throttle.give_back("a")
-        throttle.give_back("a")
-    throttle.give_back("never seen")
-    assert throttle.take("a", 0.0) == 0
-    assert throttle.take("a", 0.0) == 10
-    throttle.give_back("a")
-    assert throttle.take("a", 0.0) == 0
-
-
 def test_each_key_has_its_own() -> None:
     throttle = Throttle(burst=1, refill_seconds=10)
     throttle.fail("a", 0.0)

@@ -85,7 +85,12 @@ export class Account {
   }
 }
 
-/** @param {string} path @param {object} body @param {string | null} [token] @returns {Promise<any>} */
+/**
+ * @param {string} path
+ * @param {object} body
+ * @param {string | null} [token]
+ * @returns {Promise<any>}
+ */
 async function post(path, body, token = null) {
   /** @type {Record<string, string>} */
   const headers = { 'Content-Type': 'application/json' };

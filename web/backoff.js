@@ -3,7 +3,8 @@
 /**
  * What to do next: `resume` the session, open a `fresh` one, `renew` the access token and resume,
  * ask a person to `login`, or stop because access is `forbidden` or the session `moved` elsewhere.
- * @typedef {{ step: 'resume' | 'fresh' | 'renew' | 'login' | 'forbidden' | 'moved', waitMs: number }} Next
+ * @typedef {'resume' | 'fresh' | 'renew' | 'login' | 'forbidden' | 'moved'} Step
+ * @typedef {{ step: Step, waitMs: number }} Next
  */
 
 const FIRST_MS = 500;

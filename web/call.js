@@ -125,7 +125,10 @@ export class Call {
 
   // --- what a person does
 
-  /** Ring somebody. Rejects with NoMicrophone, and then there never was a call. @param {string} to */
+  /**
+   * Ring somebody. Rejects with NoMicrophone, and then there never was a call.
+   * @param {string} to
+   */
   async start(to) {
     await this.#openMicrophone();
     if (this.state !== 'trying' || this.#leaving) return;
@@ -322,7 +325,10 @@ export class Call {
     this.end(reasonOf(error), 'server', 0);
   }
 
-  /** Let a step run whose failure the media's own recovery deals with. @param {Promise<unknown>} step */
+  /**
+   * Let a step run whose failure the media's own recovery deals with.
+   * @param {Promise<unknown>} step
+   */
   #take(step) {
     step.catch((error) => {
       if (error instanceof NoMicrophone) this.#deps.trouble(error);

@@ -23,7 +23,11 @@ export class DialView {
 
   /**
    * @param {Phone} phone
-   * @param {{ failed: (error: unknown) => void, say: (text: string) => void, key: (key: string) => void }} actions
+   * @param {{
+   *   failed: (error: unknown) => void,
+   *   say: (text: string) => void,
+   *   key: (key: string) => void,
+   * }} actions
    */
   constructor(phone, actions) {
     this.#phone = phone;

@@ -11,7 +11,11 @@ export function find(id, kind) {
   return element;
 }
 
-/** Change a text only when it differs: live regions speak at every change. @param {Element} element @param {string} text */
+/**
+ * Change a text only when it differs: live regions speak at every change.
+ * @param {Element} element
+ * @param {string} text
+ */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

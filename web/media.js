@@ -6,7 +6,8 @@ import { MOST_CANDIDATES, Path } from './path.js';
 /** @typedef {import('./protocol.js').Candidate} Candidate */
 
 /**
- * none: nothing negotiated yet, or over; connecting, connected; lost: it was there and is being renewed.
+ * none: nothing negotiated yet, or over; connecting; connected; lost: it was there, and is being
+ * renewed.
  * @typedef {'none' | 'connecting' | 'connected' | 'lost'} SoundState
  */
 
@@ -167,7 +168,8 @@ export class Media {
 
   /** @param {number} attempt @returns {Promise<number>} how long to wait before the next */
   async #renewOnce(attempt) {
-    const backoffMs = Math.min(RENEW_LONGEST_MS, RENEW_FIRST_MS * 2 ** attempt) * (0.5 + Math.random());
+    const wholeMs = Math.min(RENEW_LONGEST_MS, RENEW_FIRST_MS * 2 ** attempt);
+    const backoffMs = wholeMs * (0.5 + Math.random());
     /** @type {Path | null} */
     let ours = null;
     try {
@@ -245,7 +247,8 @@ export class Media {
   #follow(path) {
     if (path.state === 'connected') {
       this.#wasConnected = true;
-      for (const older of [...this.#paths.values()]) if (older.media < path.media) this.#drop(older);
+      const older = [...this.#paths.values()].filter((other) => other.media < path.media);
+      for (const other of older) this.#drop(other);
     }
     this.#tell('media.state', { media: path.media, state: path.state });
     this.#route();

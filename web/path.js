@@ -1,4 +1,4 @@
-/** One media generation: a peer connection, its candidates on their way out, and how it is doing. */
+/** One media generation: a peer connection, its candidates on their way, and how it is doing. */
 
 /** @typedef {import('./protocol.js').Candidate} Candidate */
 

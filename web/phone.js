@@ -44,13 +44,19 @@ export class Phone {
     return [...this.#calls.values()];
   }
 
-  /** The one call that the microphone is for; one that is being left makes room. @returns {Call | null} */
+  /**
+   * The one call that the microphone is for; one that is being left makes room.
+   * @returns {Call | null}
+   */
   get active() {
     const taken = this.calls().filter((call) => call.state !== 'incoming');
     return taken.find((call) => call.pending !== 'leave') ?? taken[0] ?? null;
   }
 
-  /** Those that ring here, oldest first; one that was just declined rings no more. @returns {Call[]} */
+  /**
+   * Those that ring here, oldest first; one that was just declined rings no more.
+   * @returns {Call[]}
+   */
   get incoming() {
     return this.calls().filter((call) => call.state === 'incoming' && call.pending !== 'leave');
   }
@@ -58,7 +64,8 @@ export class Phone {
   /** What should be heard. @returns {'ring' | 'knock' | 'ringback' | null} */
   get tone() {
     if (this.incoming.some((call) => call.pending === null)) return this.active ? 'knock' : 'ring';
-    return this.active?.state === 'ringing' && this.active.progress === 'ringing' ? 'ringback' : null;
+    const call = this.active;
+    return call?.state === 'ringing' && call.progress === 'ringing' ? 'ringback' : null;
   }
 
   // --- what a person does
@@ -86,14 +93,20 @@ export class Phone {
     }
   }
 
-  /** Answer a call, and end the one that is active. Rejects with NoMicrophone. @param {Call} call */
+  /**
+   * Answer a call, and end the one that is active. Rejects with NoMicrophone.
+   * @param {Call} call
+   */
   async accept(call) {
     this.active?.hangUp();
     this.ended = null;
     await call.accept();
   }
 
-  /** A second call is told that we are busy, so that it may ring on elsewhere. @param {Call} call */
+  /**
+   * A second call is told that we are busy, so that it may ring on elsewhere.
+   * @param {Call} call
+   */
   decline(call) {
     call.decline(this.active ? 'busy' : 'declined');
   }

@@ -2,7 +2,10 @@
 
 /** @typedef {{ address: string, name?: string | null }} Party */
 
-/** @typedef {{ candidate: string, sdpMid: string | null, sdpMLineIndex: number | null }} Candidate */
+/**
+ * As RTCIceCandidate prints it.
+ * @typedef {{ candidate: string, sdpMid: string | null, sdpMLineIndex: number | null }} Candidate
+ */
 
 /**
  * @typedef {{
@@ -11,7 +14,10 @@
  * }} Device
  */
 
-/** @typedef {{ id: string, name: string, address: string, display_name?: string | null }} Account */
+/**
+ * Who is logged in.
+ * @typedef {{ id: string, name: string, address: string, display_name?: string | null }} Account
+ */
 
 /** @typedef {{ session: string, epoch: string, seq: number }} Place */
 
@@ -39,7 +45,8 @@
 
 /**
  * @typedef {{
- *   call: string, state: 'trying' | 'waking' | 'ringing' | 'early', media?: number, answer?: string,
+ *   call: string, state: 'trying' | 'waking' | 'ringing' | 'early',
+ *   media?: number, answer?: string,
  * }} Progress
  */
 
@@ -55,7 +62,8 @@
 
 /**
  * Sends one request; resolves with its result, rejects with RpcError or NoAnswer.
- * @typedef {(method: string, params: object, options?: { timeoutMs?: number }) => Promise<any>} Request
+ * @typedef {{ timeoutMs?: number }} RequestOptions
+ * @typedef {(method: string, params: object, options?: RequestOptions) => Promise<any>} Request
  */
 
 export {};

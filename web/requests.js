@@ -1,4 +1,4 @@
-/** Requests on their way: each is answered, or given up at its time limit; none is lost in a cut. */
+/** Requests on their way: each is answered or given up in time, and none is lost in a cut. */
 
 import { NoAnswer, RpcError } from './errors.js';
 

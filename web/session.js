@@ -78,7 +78,11 @@ export class Session {
     return result;
   };
 
-  /** Tell the server something that matters only now. @param {string} method @param {object} params */
+  /**
+   * Tell the server something that matters only now.
+   * @param {string} method
+   * @param {object} params
+   */
   mention(method, params) {
     if (this.state === 'online') this.#ask(method, params, PONG_MS).catch(() => {});
   }
@@ -106,7 +110,10 @@ export class Session {
     this.#arm(() => this.#lose(CLOSE_LOST), OPEN_MS);
   }
 
-  /** @param {number} attempt @returns {Promise<string | null>} null when it is over, and dealt with */
+  /**
+   * @param {number} attempt
+   * @returns {Promise<string | null>} null when it is over, and dealt with
+   */
   async #token(attempt) {
     try {
       const token = await this.#deps.token();
@@ -186,7 +193,12 @@ export class Session {
     }
   }
 
-  /** Send on this socket only. @param {string} method @param {object} params @param {number} timeoutMs */
+  /**
+   * Send on this socket only.
+   * @param {string} method
+   * @param {object} params
+   * @param {number} timeoutMs
+   */
   #ask(method, params, timeoutMs) {
     const { text, result } = this.#requests.add(method, params, { timeoutMs, repeat: false });
     this.#socket?.send(text);

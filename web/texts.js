@@ -55,6 +55,13 @@ export function moreCallsText(titles) {
   return `Also calling: ${titles.slice(0, MOST_TITLES).join(', ')}${more}`;
 }
 
+const PROGRESS = Object.freeze({
+  trying: 'Calling…',
+  waking: 'Waking their phone…',
+  ringing: 'Ringing…',
+  early: 'Ringing…',
+});
+
 /** @param {import('./call.js').Call} call */
 export function stateText(call) {
   if (call.state === 'ended') return 'Call ended';
@@ -64,9 +71,7 @@ export function stateText(call) {
     return call.sound === 'connected' ? 'Talking' : 'Connecting the sound…';
   }
   if (call.direction === 'incoming') return 'Connecting…';
-  return { trying: 'Calling…', waking: 'Waking their phone…', ringing: 'Ringing…', early: 'Ringing…' }[
-    call.progress
-  ];
+  return PROGRESS[call.progress];
 }
 
 /** Why calls end: what the one who calls reads, and what the one who is called reads. */
@@ -78,9 +83,12 @@ const REASONS = Object.freeze({
   not_found: ['Nobody has this name or number.', 'Nobody has this name or number.'],
   unavailable: ['None of their phones can be reached now.', 'The connection to them was lost.'],
   answered_elsewhere: ['The call was answered elsewhere.', 'Answered on another of your devices.'],
-  declined_elsewhere: ['They declined the call on another device.', 'Declined on another of your devices.'],
+  declined_elsewhere: ['They declined on another device.', 'Declined on another of your devices.'],
   forbidden: ['You may not call this address.', 'This call is not allowed.'],
-  incompatible: ['Their phone and yours share no way to carry sound.', 'Your phones share no way to carry sound.'],
+  incompatible: [
+    'Your phones share no way to carry sound.',
+    'Your phones share no way to carry sound.',
+  ],
   media_failed: ['The sound could not get through.', 'The sound could not get through.'],
   timeout: ['The other side did not respond in time.', 'The other side did not respond in time.'],
   limit: ['The server has too many calls. Try again soon.', 'The server has too many calls.'],
@@ -92,7 +100,7 @@ const REASONS = Object.freeze({
 export function reasonText({ reason, by, side, talkingSince }) {
   if (reason === 'hangup') return by === side ? 'You hung up.' : 'They hung up.';
   if (reason === 'unavailable' && talkingSince !== null) {
-    return by === side ? 'Your connection was lost for too long.' : 'The connection to them was lost.';
+    return by === side ? 'Your connection was lost.' : 'The connection to them was lost.';
   }
   const known = /** @type {Record<string, readonly string[]>} */ (REASONS)[reason ?? 'error'];
   if (reason === 'timeout' && by === 'server') return texts.noAnswer;

@@ -61,15 +61,14 @@ class Admission:
         if credentials is None:
             self._challenge(received, stale=False)
             return None
-        # Taken beforehand, so that many guesses at once are not all the first.
         key = f"{source_of(host)} {credentials.username[:64].lower()}"
-        wait = self._failures.take(key, self._agent.now())
+        wait = self._failures.wait(key, self._agent.now())
         if wait:
             self._agent.respond(received, 403, ("Retry-After", str(int(wait) + 1)))
             return None
         admitted, verdict = await self._verify(credentials, request, host)
-        if verdict is not Verdict.REFUSED:
-            self._failures.give_back(key)
+        if verdict is Verdict.REFUSED:
+            self._failures.fail(key, self._agent.now())
         if verdict is Verdict.STALE:
             self._challenge(received, stale=True)
         elif admitted is None or not is_own:

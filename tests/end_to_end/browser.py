@@ -137,10 +137,14 @@ class Softphone:
         await expect(self.part("login-submit")).to_be_visible()
 
     async def online(self) -> None:
-        await self.connection("online")
+        """Wait until the page has its connection to the server."""
+        connection = self.part("connection")
+        await expect(connection).to_have_attribute("data-state", "online", timeout=15000)
 
-    async def connection(self, state: str) -> None:
-        await expect(self.part("connection")).to_have_attribute("data-state", state, timeout=15000)
+    async def offline(self) -> None:
+        """Wait until the page shows that it has lost the server."""
+        connection = self.part("connection")
+        await expect(connection).not_to_have_attribute("data-state", "online", timeout=15000)
 
     async def dial(self, address: str) -> None:
         await self.part("dial-input").fill(address)
@@ -219,8 +223,10 @@ async def softphone(
     It logs out after the block, so that nothing rings here any more; none of the profile's pages
     may have run into an error.
     """
-    storage = {"origin": url, "localStorage": [{"name": "wsphone.audio", "value": RAW_AUDIO}]}
-    context = await browser.new_context(storage_state=StorageState(origins=[storage]))
+    setting = StorageState(
+        origins=[{"origin": url, "localStorage": [{"name": "wsphone.audio", "value": RAW_AUDIO}]}]
+    )
+    context = await browser.new_context(storage_state=setting)
     errors: list[str] = []
     context.on("weberror", lambda error: errors.append(str(error.error)))
     try:

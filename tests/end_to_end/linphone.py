@@ -20,13 +20,9 @@ CODECS: dict[str, tuple[str, int, int]] = {
     "G729": ("G729", 8000, 1),
 }
 
-# how Linphone words the end of a call
+# how Linphone words the end of a call; other failures it calls an error
 ENDED_NORMALLY = "No error"
 DECLINED = "Call declined"
-NOT_FOUND = "User not found"
-BUSY = "User is busy"
-UNAVAILABLE = "Temporarily unavailable"
-INCOMPATIBLE = "Incompatible media capabilities"
 
 CONFIGURATION = """\
 [sip]
@@ -190,9 +186,10 @@ class Linphone:
         """Wait until the registrar has accepted it."""
         await eventually(self._registration, lambda status: status.startswith("registered, "))
 
-    async def asks_for_password(self) -> None:
-        """Wait until it wants another password from the person who uses it."""
-        await self.expect(r"Password for \S+ on \S+: ")
+    async def registration_refused(self) -> int:
+        """Wait until the registrar has turned it away; the SIP code."""
+        await eventually(self._read_log, lambda log: "to [LinphoneRegistrationFailed]" in log)
+        return self.last_refusal()
 
     def call(self, address: str) -> int:
         """Dial; returns the mark from which what becomes of the call is printed."""
@@ -227,10 +224,18 @@ class Linphone:
         pattern = r"Call \d+ with .* (?:ended \((.*)\)|error)\.\n"
         return (await self.expect(pattern, since=since, seconds=seconds))[1] or "error"
 
-    def told_reason(self) -> str:
+    async def refused(self, *, since: int = 0) -> int:
+        """Wait until its call was turned down; the SIP code."""
+        await self.ended(since=since)
+        return self.last_refusal()
+
+    def last_refusal(self) -> int:
+        """The code of the last response that turned it down, a challenge included."""
+        return int(re.findall(r"^SIP/2\.0 ([3-6]\d\d) ", self._log_text(), re.MULTILINE)[-1])
+
+    def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""
-        found = re.findall(r"^Reason: *(.*)$", self.log.read_text(errors="replace"), re.MULTILINE)
-        return str(found[-1]) if found else ""
+        return str(re.findall(r"^Reason: *(.*)$", self._log_text(), re.MULTILINE)[-1])
 
     async def close(self) -> None:
         """Quit as a person does, so that it unregisters; by force when it does not obey."""
@@ -247,3 +252,9 @@ class Linphone:
 
     async def _registration(self) -> str:
         return (await self.command("status register", r"registered(, identity=|=\S+)"))[0]
+
+    def _log_text(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    async def _read_log(self) -> str:
+        return self._log_text()

@@ -41,7 +41,7 @@ async def roaming_alice(chromium: Browser, line: Relay) -> AsyncIterator[Softpho
 async def cut_and_restore(phone: Softphone, line: Relay) -> None:
     """Break the page's connection, and wait until it has come back by itself."""
     await line.cut()
-    await phone.connection("connecting")
+    await phone.offline()
     await line.restore()
     await phone.online()
 
@@ -77,7 +77,7 @@ async def test_a_caller_who_is_cut_while_it_rings_comes_back_to_the_call(
     await bob.rings()
     await roaming_alice.in_state("ringing")
     await line.cut()
-    await roaming_alice.connection("connecting")
+    await roaming_alice.offline()
     bob.answer()
     await line.restore()
     await roaming_alice.talks()
@@ -108,7 +108,7 @@ async def test_the_end_of_a_call_reaches_a_page_that_was_away(
     await roaming_alice.dial("bob")
     await roaming_alice.talks()
     await line.cut()
-    await roaming_alice.connection("connecting")
+    await roaming_alice.offline()
     bob.hang_up()
     assert await bob.ended() == ENDED_NORMALLY
     await line.restore()
@@ -226,11 +226,13 @@ async def test_two_that_accept_at_once_get_one_call(wire: Clients) -> None:
     await bob.request("call.hangup", call=call)
 
 
-async def test_a_hang_up_may_be_sent_again(wire: Clients) -> None:
+async def test_a_hang_up_sent_again_hears_how_the_call_ended(wire: Clients) -> None:
     alice = await wire.online(ALICE, device="alice")
     bob = await wire.online(BOB, device="bob")
     call = await bob.call("alice")
     await alice.event("call.incoming")
     await bob.request("call.hangup", call=call)
-    await bob.request("call.hangup", call=call)
+    with pytest.raises(Refused) as again:
+        await bob.request("call.hangup", call=call)
+    assert (again.value.code, again.value.data["ended"]) == (NO_SUCH_CALL, "cancelled")
     assert (await alice.event("call.ended"))["reason"] == "cancelled"

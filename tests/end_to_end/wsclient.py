@@ -152,7 +152,7 @@ class Client:
     async def close(self) -> None:
         """Leave: the session ends, and its socket."""
         if self._socket is not None and not self._socket.closed:
-            await self.request("session.close")
+            await asyncio.wait([self.begin("session.close")], timeout=SECONDS)
             await self._socket.close()
         if self._reader is not None:
             await self._reader

@@ -1,0 +1,90 @@
+"""A media engine made of lists, for whoever tests what asks it."""
+
+import asyncio
+from collections.abc import Callable
+
+from media.engine import Figures, IceCandidate, MediaEvent, Profile
+from signaling.shared.errors import MediaError
+
+CODECS = ("opus/48000/2", "PCMU/8000")
+
+
+class FakeEngine:
+    """Implements media.engine.MediaEngine. `trouble` and `gates` are by the method's name."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Profile] = {}
+        self.asked: list[tuple[str, str]] = []
+        self.fed: list[IceCandidate] = []
+        self.trouble: dict[str, Exception] = {}
+        self.gates: dict[str, asyncio.Event] = {}
+        self._sinks: list[Callable[[MediaEvent], None]] = []
+
+    def tell(self, event: MediaEvent) -> None:
+        for sink in self._sinks:
+            sink(event)
+
+    def legs(self, method: str) -> list[str]:
+        """Which legs a method was asked for, without the call's id."""
+        return [leg.partition("/")[2] for asked, leg in self.asked if asked == method]
+
+    def listen(self, sink: Callable[[MediaEvent], None]) -> None:
+        self._sinks.append(sink)
+
+    def codecs(self, offer: str) -> tuple[str, ...]:
+        if "codecs" in self.trouble:
+            raise self.trouble["codecs"]
+        return CODECS
+
+    async def open(
+        self,
+        call: str,
+        leg: str,
+        profile: Profile,
+        *,
+        offer: str | None = None,
+        codecs: tuple[str, ...] = (),
+        peer: str | None = None,
+    ) -> str:
+        await self._ask("open", leg)
+        self.held[leg] = profile
+        return f"engine answers {offer}" if offer else f"engine offers {','.join(codecs)}"
+
+    async def accept(self, leg: str, answer: str) -> str:
+        await self._ask("accept", leg)
+        self._check(leg)
+        return CODECS[0]
+
+    async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
+        await self._ask("candidates", leg)
+        self.fed += candidates
+
+    async def join(self, leg: str, other: str) -> None:
+        await self._ask("join", leg)
+        self._check(leg)
+        self._check(other)
+
+    async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
+        await self._ask("dtmf", leg)
+        self._check(leg)
+
+    async def query(self, leg: str) -> Figures:
+        await self._ask("query", leg)
+        self._check(leg)
+        return Figures(CODECS[0], received=100, sent=99, lost=1, dropped=0)
+
+    async def close(self, leg: str) -> None:
+        await self._ask("close", leg)
+        self.held.pop(leg, None)
+
+    async def _ask(self, method: str, leg: str) -> None:
+        self.asked.append((method, leg))
+        gate = self.gates.get(method)
+        if gate is not None:
+            await gate.wait()
+        if method in self.trouble:
+            raise self.trouble[method]
+
+    def _check(self, leg: str) -> None:
+        if leg not in self.held:
+            raise MediaError("no leg of this name is open")
