@@ -1,6 +1,7 @@
 """The media engine inside this process: legs over aiortc and plain sockets, joined two by two."""
 
 import asyncio
+import logging
 import random
 import secrets
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from media.ports import PortPool
 from media.rtp_leg import RtpLeg
 from media.webrtc_leg import WebrtcLeg
 from signaling.shared.errors import MediaError, WrongState
+
+log = logging.getLogger(__name__)
 
 _ANY_HOST = ("auto", "0.0.0.0", "::")
 
@@ -60,6 +63,8 @@ class AiortcEngine:
     """Implements media.engine.MediaEngine; belongs to the event loop it was made on."""
 
     def __init__(self, settings: MediaSettings) -> None:
+        # At info aioice writes each candidate's address, which is personal.
+        logging.getLogger("aioice").setLevel(logging.WARNING)
         self._settings = settings
         self._pool = PortPool(
             settings.port_min,
@@ -197,7 +202,11 @@ class AiortcEngine:
 
     def _emit(self, event: MediaEvent) -> None:
         for sink in self._sinks:
-            sink(event)
+            try:
+                sink(event)
+            except Exception:
+                # The packet path and the timers go on, whatever a listener does.
+                log.exception("a listener failed on %s", type(event).__name__)
 
     def _reach(
         self,

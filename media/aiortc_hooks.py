@@ -23,6 +23,8 @@ from media.sdp import Candidate
 
 _SRTCP_TRAILER = 4 + 16 + 128
 _MAX_QUEUED = 100
+# RFC 8445, section 6.1.2.5, bounds the pairs; aioice learns new ones without a bound.
+_MAX_PAIRS = 100
 
 Address = tuple[Any, ...]
 
@@ -60,17 +62,17 @@ class IceSocket(StunProtocol):
         if 128 <= first <= 191:
             self._on_media(data)
         elif first <= 3:
-            super().datagram_received(data, addr)
-            self._on_stun()
-        elif 20 <= first <= 63 and self._takes_dtls_of(addr):
-            super().datagram_received(data, addr)
+            if len(self.receiver._check_list) < _MAX_PAIRS or self._is_paired(addr):
+                super().datagram_received(data, addr)
+                self._on_stun()
+        elif 20 <= first <= 63:
+            # A stranger's records could break the handshake, or fill the queue.
+            if self.receiver._queue.qsize() < _MAX_QUEUED and self._is_paired(addr):
+                super().datagram_received(data, addr)
 
-    def _takes_dtls_of(self, addr: Address) -> bool:
-        """Only of addresses that passed a check, or any stranger could break the handshake."""
-        connection = self.receiver
-        if connection._queue.qsize() >= _MAX_QUEUED:
-            return False
-        return any(pair.remote_addr == addr[:2] for pair in connection._check_list)
+    def _is_paired(self, addr: Address) -> bool:
+        """Whether the address is a candidate, or passed a check and became one."""
+        return any(pair.remote_addr == addr[:2] for pair in self.receiver._check_list)
 
 
 class Srtp:

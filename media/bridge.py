@@ -109,12 +109,13 @@ class Side:
     def take(self, length: int) -> None:
         """Handle an RTP packet of the peer, whose first 12 bytes at least are in the buffer."""
         buffer = self.buffer
+        self.heard += 1
         kind = self._kinds[buffer[1] & 0x7F]
         if kind == _UNKNOWN:
+            # Comfort noise, say: not for the other side, but the peer lives.
             self._dropped += 1
             return
         now = time.monotonic()
-        self.heard += 1
         self._incoming.note(buffer)
         if kind == _EVENT:
             self._hear_event(length, now)

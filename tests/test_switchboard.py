@@ -24,7 +24,7 @@ from signaling.shared.errors import (
 from signaling.shared.messages import CallAccepted, Done
 from signaling.shared.reasons import EndedBy, EndReason
 from signaling.switchboard import info
-from tests.exchange import MakeExchange, accept, phone, tab, talk, until
+from tests.exchange import MakeExchange, accept, answer, phone, tab, talk, until
 
 
 class TestCalls:
@@ -228,9 +228,9 @@ class TestIds:
         monkeypatch.setattr(switchboard, "MAX_REMEMBERED", 2)
         exchange = make()
         calls = []
-        for count in range(1, 4):
+        for _ in range(3):
             calls.append(exchange.call().call.id)
-            await until(lambda count=count: len(exchange.directory.records) == count)
+            await exchange.finished()
         known = [exchange.board.ended(call, "id of alice") is not None for call in calls]
         assert known == [False, True, True]
 

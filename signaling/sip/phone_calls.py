@@ -103,8 +103,6 @@ class PhoneCalls:
             return
         call = str(uuid.uuid4())
         caller = self._caller(account, received)
-        leg = f"{call}/{caller.id}"
-        self._agent.do(lambda stack, now: stack.take(received.transaction, leg, now=now))
         try:
             self._switchboard.start(
                 call,
@@ -114,8 +112,13 @@ class PhoneCalls:
                 media=CALLER_MEDIA,
                 offer=request.sdp,
             )
-        except TryAgain:
-            self._end(leg, EndReason.LIMIT)
+        except TryAgain as error:
+            retry = ("Retry-After", str(int(error.retry_after)))
+            self._agent.respond(received, SIP_CODE[EndReason.LIMIT], retry)
+            return
+        # Taken once the call is there to hear of it: it may have been cancelled meanwhile.
+        leg = f"{call}/{caller.id}"
+        self._agent.do(lambda stack, now: stack.take(received.transaction, leg, now=now))
 
     def _caller(self, account: Account, received: Received) -> Endpoint:
         """The phone's own binding, so that a call to one's own address does not ring it."""

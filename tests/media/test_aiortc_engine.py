@@ -364,6 +364,35 @@ class TestJoin:
             assert (await new.inbox.packet()).payload == b"back"
             assert old.inbox.media.empty()
 
+    async def test_a_side_that_only_sends_is_sent_nothing(self, engine: AiortcEngine) -> None:
+        async with Phone() as music, Phone() as listener:
+            for name, phone, direction in (
+                ("music", music, "sendonly"),
+                ("listener", listener, "recvonly"),
+            ):
+                offer = phone.description("0", direction)
+                phone.call(await engine.open("c", name, Profile.RTP, offer=offer))
+            await engine.join("music", "listener")
+            listener.send(rtp(0, 1))
+            music.send(rtp(0, 1))
+            await listener.inbox.packet()
+            assert (await engine.query("music")).sent == 0
+
+    async def test_a_listener_that_fails_does_not_stop_the_audio(
+        self, engine: AiortcEngine, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def fail(event: object) -> None:
+            raise ValueError("no")
+
+        engine.listen(fail)
+        async with Phone() as one, Phone() as two:
+            one.call(await engine.open("c", "one", Profile.RTP, offer=one.description("0")))
+            await engine.open("c", "two", Profile.RTP, offer=two.description("0"))
+            await engine.join("one", "two")
+            one.send(rtp(0, 1, b"hello"))
+            assert (await two.inbox.packet()).payload == b"hello"
+        assert "a listener failed on Connected" in caplog.text
+
 
 class TestSilence:
     @pytest.fixture
