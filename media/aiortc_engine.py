@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate
@@ -55,7 +55,6 @@ class _Opened:
     leg: RtpLeg | WebrtcLeg
     offered: tuple[str, ...]
     peer: str | None
-    # A leg is closed once its opening has come to an end.
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -76,7 +75,7 @@ class AiortcEngine:
         self._cname = secrets.token_hex(8)
         self._buffer = bytearray(BUFFER_SIZE)
         self._legs: dict[str, _Opened] = {}
-        self._closing: set[asyncio.Task[None]] = set()
+        self._settling: set[asyncio.Task[None]] = set()
         self._sinks: list[Callable[[MediaEvent], None]] = []
         self._watch = Watch(self._sides, self._emit, silent_seconds=settings.silent_seconds)
 
@@ -108,8 +107,7 @@ class AiortcEngine:
         )
         self._legs[leg] = opened
         try:
-            async with opened.settling:
-                await opened.leg.open(offers=offer is None)
+            await self._settle(opened, opened.leg.open)
             if self._legs.get(leg) is not opened:
                 raise MediaError("the leg was closed while it opened")
             session_id = secrets.randbits(62)
@@ -123,7 +121,7 @@ class AiortcEngine:
         except BaseException:
             if self._legs.get(leg) is opened:
                 del self._legs[leg]
-            await self._shut(opened)
+            await self._settle(opened, opened.leg.close)
             raise
         self._watch.start()
         return text
@@ -163,13 +161,14 @@ class AiortcEngine:
         """See MediaEngine; goes on to its end when the caller is cancelled."""
         opened = self._legs.pop(leg, None)
         if opened is not None:
-            await self._shut(opened)
+            log.info("call %s: leg %s closed: %s", opened.call, leg, opened.leg.side.figures())
+            await self._settle(opened, opened.leg.close)
 
     async def aclose(self) -> None:
         """Close all legs."""
         self._watch.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
-        await asyncio.gather(*self._closing)
+        await asyncio.gather(*self._settling)
 
     def counts(self) -> Counts:
         """What is held right now, for health and for tests of leaks."""
@@ -177,19 +176,24 @@ class AiortcEngine:
         return Counts(
             legs=len(legs),
             sockets=sum(leg.socket_count for leg in legs),
-            tasks=sum(leg.task_count for leg in legs) + len(self._closing),
+            tasks=sum(leg.task_count for leg in legs) + len(self._settling),
             ports=self._pool.taken,
         )
 
-    async def _shut(self, opened: _Opened) -> None:
-        async def close() -> None:
-            async with opened.settling:
-                await opened.leg.close()
+    async def _settle(self, opened: _Opened, step: Callable[[], Awaitable[None]]) -> None:
+        """Open or close a leg: one after the other, and to the end if the caller is cancelled.
 
-        closing = asyncio.create_task(close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
-        await asyncio.shield(closing)
+        uvloop loses the transport of an endpoint whose creation is cancelled.
+        """
+
+        async def run() -> None:
+            async with opened.settling:
+                await step()
+
+        task = asyncio.create_task(run())
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+        await asyncio.shield(task)
 
     def _find(self, leg: str) -> _Opened:
         opened = self._legs.get(leg)
@@ -238,6 +242,7 @@ class AiortcEngine:
             advertised=self._settings.advertised_address,
             cname=self._cname,
             connect_seconds=self._settings.connect_seconds,
+            offers=description is None,
         )
 
     def _make_rtp_leg(

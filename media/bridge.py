@@ -117,10 +117,11 @@ class Side:
             return
         now = time.monotonic()
         self._incoming.note(buffer)
-        if kind == _EVENT:
-            self._hear_event(length, now)
+        finished = self._hear_event(length, now) if kind == _EVENT else ()
         if self.other is not None:
             self.other.put(length, kind, now)
+        # Last, since a listener may use the buffer.
+        self._report(finished)
 
     def put(self, length: int, kind: int, now: float) -> None:
         """Send the joined leg's packet on to the peer; audio waits while we send digits."""
@@ -176,12 +177,12 @@ class Side:
             self._timer.cancel()
             self._timer = None
 
-    def _hear_event(self, length: int, now: float) -> None:
+    def _hear_event(self, length: int, now: float) -> Iterable[tuple[str, int]]:
         offset = payload_offset(self.buffer, length)
         if not offset:
-            return
+            return ()
         timestamp = int.from_bytes(self.buffer[4:8], "big")
-        self._report(self._events.hear(timestamp, bytes(self.buffer[offset:length]), now))
+        return self._events.hear(timestamp, bytes(self.buffer[offset:length]), now)
 
     def _report(self, finished: Iterable[tuple[str, int]]) -> None:
         for digit, duration_ms in finished:

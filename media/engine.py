@@ -98,16 +98,22 @@ class MediaEngine(Protocol):
         """
 
     async def accept(self, leg: str, answer: str) -> str:
-        """Take the answer to the offer that `open` made; returns the codec agreed on."""
+        """Take the answer to the offer that `open` made; returns the codec agreed on.
+
+        An RTP leg may be answered again, early and then finally; a WebRTC leg only once.
+        """
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
-        """Take trickled candidates; those that cannot be reached are passed over."""
+        """Take trickled candidates; those that cannot be reached, or come late, are passed over."""
 
     async def join(self, leg: str, other: str) -> None:
         """Bridge two legs that agreed on the same codec; each leaves the leg it was joined to."""
 
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
-        """Send digits to the leg as telephone-events, in order, after those still being sent."""
+        """Send digits to the leg as telephone-events, in order, after those still being sent.
+
+        WrongState before its media is connected, IncompatibleMedia if the peer takes no events.
+        """
 
     async def query(self, leg: str) -> Figures:
         """The leg's figures so far."""

@@ -44,7 +44,7 @@ class PortPool:
                 self._free.append(port)
                 if error.errno == errno.EADDRINUSE:
                     continue
-                raise MediaError(f"cannot bind port {port}: {error.strerror}") from error
+                raise MediaError(f"port {port} cannot be bound: {error.strerror}") from error
             self.taken += 1
             return port, bound
         raise MediaError(

@@ -83,8 +83,8 @@ class RtpLeg:
     def task_count(self) -> int:
         return 0
 
-    async def open(self, *, offers: bool) -> None:
-        """Take a port pair and listen on it; who offers makes no difference to RTP."""
+    async def open(self) -> None:
+        """Take a port pair and listen on it."""
         self._port, self._sockets = self._pool.take(self._bind_pair, time.monotonic())
         loop = asyncio.get_running_loop()
         receivers: tuple[Received, ...] = (self._received, self._received_rtcp)

@@ -27,7 +27,7 @@ from media.negotiate import MAX_CANDIDATES, WebrtcLocal, WebrtcRemote
 from media.packet import HEADER_SIZE, MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
 from media.sdp import Candidate
-from signaling.shared.errors import MediaError, WrongState
+from signaling.shared.errors import WrongState
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,10 @@ _MOST_PREFERRED = 65535
 
 
 class State(Enum):
-    """NEW -> CONNECTING -> UP -> FAILED; any of them -> CLOSED."""
+    """How far the transport is.
+
+    NEW -> CONNECTING -> UP -> FAILED; CONNECTING -> FAILED; each of them -> CLOSED.
+    """
 
     NEW = "new"
     CONNECTING = "connecting"
@@ -60,7 +63,9 @@ class WebrtcLeg:
         advertised: str | None,
         cname: str,
         connect_seconds: float,
+        offers: bool,
     ) -> None:
+        """`offers`: the first offer will be ours; `advertised`: the address behind 1:1 NAT."""
         self.side = make_side(self._send)
         self._view = memoryview(self.side.buffer)
         self._emit = emit
@@ -77,6 +82,9 @@ class WebrtcLeg:
         self._connecting: asyncio.Task[None] | None = None
         # No servers: aiortc's default would tell a stranger's STUN server about each call.
         self._gatherer = RTCIceGatherer(iceServers=[])
+        # From the start, since the peer's checks may come before its answer does: with two
+        # controlled sides the roles would change, and once more when the answer comes.
+        hooks.set_controlling(self._gatherer, controlling=offers)
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._srtp: hooks.Srtp | None = None
@@ -107,11 +115,8 @@ class WebrtcLeg:
     def task_count(self) -> int:
         return int(self._connecting is not None and not self._connecting.done())
 
-    async def open(self, *, offers: bool) -> None:
-        """Take a port and listen on it at every address; `offers`: the offer will be ours."""
-        # At once, since the peer's checks may come before its answer does: with two controlled
-        # sides the roles would change, and change back when we learn of ours too late.
-        hooks.set_controlling(self._gatherer, controlling=offers)
+    async def open(self) -> None:
+        """Take a port and listen on it at every address."""
         self._port, self._sockets = self._pool.take(self._bind_all, time.monotonic())
         loop = asyncio.get_running_loop()
         connection = hooks.connection_of(self._gatherer)
@@ -234,7 +239,7 @@ class WebrtcLeg:
                         sock.close()
                     raise
         if not bound:
-            raise MediaError("no address of media.host can be bound")
+            raise OSError(errno.EADDRNOTAVAIL, "media.host is no address of this host")
         return bound
 
     def _public_candidates(self) -> tuple[Candidate, ...]:

@@ -82,8 +82,9 @@ class ClientSocket:
         for future in list(self.waiting):
             future.cancel()
         self.outbox.close(1000, "")
-        done, _ = await asyncio.wait({writer}, timeout=LAST_WORDS_SECONDS)
-        if not done:
-            self.outbox.abort()
-            writer.cancel()
-            await asyncio.gather(writer, return_exceptions=True)
+        try:
+            await asyncio.wait({writer}, timeout=LAST_WORDS_SECONDS)
+        finally:
+            if not writer.done():
+                self.outbox.abort()
+                writer.cancel()

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,7 +14,6 @@ from aiohttp import web
 from signaling.client_socket import ClientSocket
 from signaling.connection import (
     INVALID_PARAMS,
-    METHOD_NOT_FOUND,
     Outbox,
     Rejected,
     error_frame,
@@ -89,7 +88,7 @@ class Calls(Protocol):
     ) -> Result | Awaitable[Result]:
         """Do what a client asks.
 
-        Raises LookupError for an unknown method, msgspec.ValidationError for its params, and
+        Raises Rejected for an unknown method, msgspec.ValidationError for its params, and
         WSPhoneError.
         """
 
@@ -148,23 +147,31 @@ class Hub:
             raise web.HTTPBadRequest(text=f"ask for the WebSocket subprotocol {SUBPROTOCOL}\n")
         await response.prepare(request)
         socket = ClientSocket(response, Outbox(request, response), _now())
+        with self._kept(socket):
+            writer = asyncio.create_task(socket.outbox.write(), name="websocket writer")
+            if self._stopping:
+                socket.outbox.close(CLOSE_RESTART, "the server restarts")
+            try:
+                await self._serve(socket)
+            finally:
+                self._detach(socket)
+                await socket.finish(writer)
+        return response
+
+    @contextmanager
+    def _kept(self, socket: ClientSocket) -> Iterator[None]:
+        """Count a socket and have it pinged, until it is gone."""
         slot = self._sockets[self._count % PING_SECONDS]
         slot.add(socket)
         self._count += 1
         self._idle.clear()
-        writer = asyncio.create_task(socket.outbox.write(), name="websocket writer")
-        if self._stopping:
-            socket.outbox.close(CLOSE_RESTART, "the server restarts")
         try:
-            await self._serve(socket)
+            yield
         finally:
             slot.discard(socket)
-            self._detach(socket)
-            await socket.finish(writer)
             self._count -= 1
             if not self._count:
                 self._idle.set()
-        return response
 
     async def keep_time(self) -> None:
         """Do what each second brings."""
@@ -320,12 +327,9 @@ class Hub:
         try:
             socket.check_room()
             result = self._calls.request(session, envelope.method, envelope.params)
-        except LookupError:
-            unknown = Rejected(METHOD_NOT_FOUND, f"there is no method {envelope.method}")
-            socket.respond(envelope, unknown)
         except (msgspec.DecodeError, RecursionError) as error:
             socket.respond(envelope, Rejected(INVALID_PARAMS, str(error)))
-        except WSPhoneError as error:
+        except (Rejected, WSPhoneError) as error:
             socket.respond(envelope, error)
         else:
             if isinstance(result, msgspec.Struct):

@@ -20,6 +20,8 @@ from signaling.call_events import (
     Rejected,
     Trickled,
 )
+from signaling.connection import METHOD_NOT_FOUND
+from signaling.connection import Rejected as RefusedMessage
 from signaling.mailbox import Mailbox
 from signaling.sessions import Session, Sessions
 from signaling.shared import messages
@@ -79,7 +81,10 @@ class Requests:
         return self._switchboard.calls_of_device(session.account.id, session.device.id)
 
     def request(self, session: Session, method: str, params: msgspec.Raw) -> Answer:
-        kind, do = self._methods[method]
+        known = self._methods.get(method)
+        if known is None:
+            raise RefusedMessage(METHOD_NOT_FOUND, f"there is no method {method}")
+        kind, do = known
         return do(session, msgspec.json.decode(params, type=kind))
 
     # --- the methods

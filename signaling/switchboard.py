@@ -11,7 +11,7 @@ from typing import Protocol
 from media.engine import MediaEngine, MediaEvent
 from signaling.call_actions import Finish
 from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
-from signaling.call_model import Endpoint, EndpointKind, LegState
+from signaling.call_model import Endpoint, EndpointKind, Leg, LegState, State
 from signaling.call_state import Call
 from signaling.mailbox import Invitation, LegPort, Mailbox, Services
 from signaling.media_link import MediaLink, event_from
@@ -299,7 +299,7 @@ def record(mailbox: Mailbox, finish: Finish) -> CallRecord:
         caller_address=invitation.caller.address,
         callee_address=invitation.to,
         mode=call.mode.value,
-        state=call.state.value,
+        state=_reached(call).value,
         reason=finish.reason,
         code=SIP_CODE[finish.reason],
         by=finish.by,
@@ -328,8 +328,26 @@ def leg_record(mailbox: Mailbox, leg_id: str) -> LegRecord:
         kind=leg.endpoint.kind.value,
         endpoint=leg_id,
         account=leg.endpoint.account,
-        state="rang" if leg.rang else leg.state.value,
+        state=_leg_reached(mailbox.call, leg).value,
         reason=leg.reason,
         codec=mailbox.call.codec if leg.engine or figures is not None else None,
         figures=kept,
     )
+
+
+def _reached(call: Call) -> State:
+    """How far a call came before it ended."""
+    if call.answered_at is not None:
+        return State.TALKING
+    if call.winner is not None:
+        return State.CLAIMED
+    return State.RINGING if len(call.legs) > 1 else State.TRYING
+
+
+def _leg_reached(call: Call, leg: Leg) -> LegState:
+    """How far a leg came before it was gone."""
+    if leg.id in (call.caller, call.winner):
+        return LegState.IN
+    if leg.rang:
+        return LegState.RINGING
+    return LegState.NEW if leg.offer is None else LegState.INVITED

@@ -1,13 +1,21 @@
 """A hub on a real socket with everything behind it, and clients that speak its protocol."""
 
-import asyncio
 import itertools
 import json
+import socket
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from aiohttp import (
+    AddrInfoType,
+    ClientSession,
+    ClientWebSocketResponse,
+    TCPConnector,
+    WSMsgType,
+    web,
+)
 from aiohttp.test_utils import TestServer
 
 from signaling.call_model import EndpointKind
@@ -82,13 +90,13 @@ class World:
         )
         app = web.Application()
         app.router.add_get("/ws", self.hub.handle)
-        self._server = TestServer(app)
+        self._server = TestServer(app, socket_factory=_narrow_socket)
         self._http: ClientSession | None = None
         self._clients: list[Client] = []
 
     async def __aenter__(self) -> Self:
         await self._server.start_server()
-        self._http = ClientSession()
+        self._http = ClientSession(connector=TCPConnector(socket_factory=_narrow_caller))
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -131,6 +139,21 @@ class World:
         resume = {"session": client.session, "epoch": client.epoch, "seq": client.seq}
         device = changed.pop("device", "tab")
         return await self.open(token, device=device, resume=resume | changed)
+
+
+def _narrow_socket(host: str, port: int, family: socket.AddressFamily) -> socket.socket:
+    """A listener whose connections hold little, so that a slow reader is noticed soon."""
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
+    listener.bind((host, port))
+    return listener
+
+
+def _narrow_caller(address: AddrInfoType) -> socket.socket:
+    caller = socket.socket(address[0], address[1], address[2])
+    caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    caller.setblocking(False)
+    return caller
 
 
 class RpcError(Exception):
@@ -221,10 +244,8 @@ class Client:
 
     async def cut(self) -> None:
         """The network breaks: no goodbye reaches the server."""
-        transport = self.socket.get_extra_info("socket")
-        if transport is not None and self.socket._response.connection is not None:
-            assert self.socket._response.connection.transport is not None
-            self.socket._response.connection.transport.abort()
+        with suppress(OSError, AttributeError):
+            self.socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         await self.socket.close()
 
     async def start(self, to: str = "bob") -> str:

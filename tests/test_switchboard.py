@@ -18,6 +18,7 @@ from signaling.call_events import (
 from signaling.mailbox import MAX_WAITING
 from signaling.shared.errors import (
     Forbidden,
+    MediaError,
     NoSuchCall,
     TryAgain,
 )
@@ -95,6 +96,22 @@ class TestCalls:
         mailbox = exchange.call(to="alice")
         await exchange.phones.hears("tablet", Ring)
         assert list(mailbox.call.legs) == ["alice", "tablet"]
+
+    async def test_the_history_tells_how_far_each_leg_came(self, make: MakeExchange) -> None:
+        exchange = make(tab("bob"), phone("desk"), phone("kitchen"))
+        exchange.engine.trouble["open"] = MediaError("no port is left")
+        exchange.call()
+        assert (await exchange.finished()).state == "ringing"
+        del exchange.engine.trouble["open"]
+        mailbox = exchange.call()
+        await exchange.phones.hears("kitchen", Ring)
+        mailbox.post(Rang("desk"))
+        await answer(mailbox, "bob")
+        mailbox.post(HungUp("alice"))
+        record = await exchange.finished()
+        assert record.state == "talking"
+        states = {leg.endpoint: leg.state for leg in record.legs}
+        assert states == {"alice": "in", "bob": "in", "desk": "ringing", "kitchen": "invited"}
 
     async def test_a_finished_call_leaves_nothing_behind(self, make: MakeExchange) -> None:
         exchange = make(tab("bob"), phone("linphone"))

@@ -37,7 +37,7 @@ RAW_AUDIO = '{"echoCancellation":false,"noiseSuppression":false,"autoGainControl
 # Chromium hides its addresses behind mDNS names as long as the page may not use the microphone:
 # a page that shall hide them gets its sound from a file instead, at the same door.
 FILE_AS_MICROPHONE = """
-navigator.mediaDevices.getUserMedia = async () => {
+const speak = async () => {
   const context = new AudioContext();
   const file = await fetch("/microphone.wav");
   const source = context.createBufferSource();
@@ -47,6 +47,8 @@ navigator.mediaDevices.getUserMedia = async () => {
   source.start();
   return microphone.stream;
 };
+// the blank page before the first has no devices
+if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = speak;
 """
 
 # The recorder does not follow a remote stream whose sample rate changes to that of the codec:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import Connected, MediaEvent, Profile
-from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone
+from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone, rtp
 
 BROWSER_CODECS = {
     111: "opus/48000/2",
@@ -14,6 +14,9 @@ BROWSER_CODECS = {
     110: "telephone-event/48000",
     126: "telephone-event/8000",
 }
+
+PCMU = ("0 101", "rtpmap:101 telephone-event/8000")
+OPUS = ("96 97", "rtpmap:96 opus/48000/2", "rtpmap:97 telephone-event/48000")
 
 E = TypeVar("E", bound=MediaEvent)
 
@@ -91,3 +94,16 @@ async def phone_calls_browser(
     phone.call(text)
     await engine.join("web", "phone")
     return codec
+
+
+async def talk(browser: Browser, phone: Phone, web_type: int, phone_type: int) -> None:
+    """Packets flow both ways, with each side's own payload type and our numbering."""
+    for number in range(3):
+        phone.send(rtp(phone_type, number, b"from the phone"))
+        heard = await browser.inbox.packet()
+        assert (heard.payload_type, heard.payload) == (web_type, b"from the phone")
+        assert heard.source != 0x1111
+        await browser.send(rtp(web_type, number, b"from the browser", source=0x2222))
+        heard = await phone.inbox.packet()
+        assert (heard.payload_type, heard.payload) == (phone_type, b"from the browser")
+        assert heard.source != 0x2222

@@ -1,0 +1,440 @@
+"""The hub over real WebSockets: who comes in, what is refused, and what survives a cut."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType, WSServerHandshakeError
+
+from signaling import client_socket, connection, hub, sessions
+from signaling.hub import DEAD_SECONDS, PING_SECONDS
+from signaling.shared.errors import NotAuthenticated
+from signaling.shared.messages import SUBPROTOCOL, DtmfReceived, MediaOffered
+from tests.client import RESUME_SECONDS, Client, RpcError, World
+from tests.exchange import until
+
+CALL = "2f5c0f4e-7a3e-4c0e-8b63-0d6f1a2b3c4d"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    async with World() as world:
+        yield world
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def digits(number: int) -> DtmfReceived:
+    return DtmfReceived(CALL, str(number))
+
+
+async def heard(client: Client, count: int) -> list[int]:
+    """The digits that the client is told, as many as `count`."""
+    return [int((await client.hears("call.dtmf"))["digits"]) for _ in range(count)]
+
+
+class TestOpen:
+    async def test_a_session_is_told_who_and_where_it_is(self, world: World) -> None:
+        client = await world.open("alice")
+        opened = client.opened
+        assert opened["resumed"] is False
+        assert opened["seq"] == 0
+        assert opened["account"]["address"] == "alice@example.org"
+        assert opened["server"]["version"] == "1.2.3"
+        assert opened["server"]["limits"] == {"message_bytes": 65_536, "candidates": 20}
+        assert (opened["ping_seconds"], opened["resume_seconds"]) == (25, RESUME_SECONDS)
+        assert opened["calls"] == []
+        assert [device.id for device in world.office.devices] == ["tab"]
+        assert client.socket.protocol == SUBPROTOCOL
+
+    async def test_the_subprotocol_must_be_asked_for(self, world: World) -> None:
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await world.http.ws_connect(world.url, protocols=("sip",))
+        assert caught.value.status == 400
+
+    async def test_any_other_first_message_is_not_authenticated(self, world: World) -> None:
+        client = await world.connect()
+        with pytest.raises(RpcError) as caught:
+            await client.call("session.ping", seq=0)
+        assert caught.value.code == -32000
+        assert await client.closed() == 4401
+
+    async def test_a_bad_token_is_not_authenticated(self, world: World) -> None:
+        client = await world.connect()
+        with pytest.raises(RpcError) as caught:
+            await client.open("mallory")
+        assert caught.value.code == -32000
+        assert await client.closed() == 4401
+        assert len(world.sessions) == 0
+
+    async def test_a_login_of_another_device_is_forbidden(self, world: World) -> None:
+        client = await world.connect()
+        with pytest.raises(RpcError) as caught:
+            await client.open("alice:tablet", device="stolen")
+        assert caught.value.code == -32001
+        assert await client.closed() == 4403
+
+    @pytest.mark.parametrize(
+        "garbage",
+        ["", "hello", "[]", "1", '{"jsonrpc":"1.0"}', '{"a":' * 9_000 + "1" + "}" * 9_000],
+    )
+    async def test_garbage_is_a_bad_message(self, world: World, garbage: str) -> None:
+        client = await world.connect()
+        await client.say(garbage or " ")
+        assert await client.closed() == 4400
+
+    async def test_a_binary_message_is_a_bad_message(self, world: World) -> None:
+        client = await world.connect()
+        await client.socket.send_bytes(b"\x00")
+        assert await client.closed() == 4400
+
+    async def test_bad_params_are_told_what_to_mend(self, world: World) -> None:
+        client = await world.connect()
+        with pytest.raises(RpcError) as caught:
+            await client.call("session.open", token="alice", device={"id": "a b"})
+        assert caught.value.code == -32602
+        assert "$.device.id" in caught.value.data["detail"]
+        assert await client.closed() == 4400
+
+    async def test_who_says_nothing_is_too_slow(self) -> None:
+        async with World(open_seconds=0.05) as world:
+            client = await world.connect()
+            await client.socket.ping()
+            assert await client.closed() == 4408
+
+    async def test_a_device_that_cannot_be_kept_may_call_all_the_same(self, world: World) -> None:
+        world.office.trouble = NotAuthenticated("the account was removed")
+        client = await world.open("alice")
+        assert await client.call("session.ping", seq=0)
+
+    async def test_too_many_strangers_are_turned_away(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hub, "MAX_UNOPENED", 1)
+        stranger = await world.connect()
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await world.connect()
+        assert caught.value.status == 503
+        assert caught.value.headers is not None
+        assert "Retry-After" in caught.value.headers
+        await stranger.open("alice")
+        await world.open("bob")
+
+
+class TestRequests:
+    async def test_an_unknown_method(self, world: World) -> None:
+        client = await world.open("alice")
+        with pytest.raises(RpcError) as caught:
+            await client.call("call.fly", call=CALL)
+        assert caught.value.code == -32601
+        with pytest.raises(RpcError) as caught:
+            await client.call("session.open", token="alice", device={"id": "tab"})
+        assert caught.value.code == -32601
+
+    @pytest.mark.parametrize(
+        ("params", "place"),
+        [({}, "call"), ({"call": "5"}, "$.call"), ({"call": CALL, "n": -1}, "$.n")],
+    )
+    async def test_bad_params_are_told_what_to_mend_and_the_session_goes_on(
+        self, world: World, params: dict[str, Any], place: str
+    ) -> None:
+        client = await world.open("alice")
+        with pytest.raises(RpcError) as caught:
+            await client.call("call.dtmf", **params)
+        assert caught.value.code == -32602
+        assert place in caught.value.data["detail"]
+        assert await client.call("session.ping", seq=0) == {"server_time": 1_700_000_000.0}
+
+    async def test_a_notification_gets_no_answer(self, world: World) -> None:
+        client = await world.open("alice")
+        await client.say({"jsonrpc": "2.0", "method": "session.ping"})
+        await client.say({"jsonrpc": "2.0", "method": "no.such.method"})
+        assert await client.call("session.state", app_state="background") == {}
+        (session,) = world.sessions.of_account("id of alice")
+        assert not session.foreground
+
+    async def test_garbage_closes_the_socket_but_not_the_session(self, world: World) -> None:
+        client = await world.open("alice")
+        await client.say("hello")
+        assert await client.closed() == 4400
+        assert client.events[0]["error"]["code"] == -32700
+        assert (await world.come_back(client, "alice")).opened["resumed"]
+
+    async def test_a_message_may_have_64_kib_and_no_more(self, world: World) -> None:
+        client = await world.open("alice")
+        ping = json.dumps({"jsonrpc": "2.0", "id": 7, "method": "session.ping"})
+        await client.say(ping + " " * (65_000 - len(ping)))
+        assert await client.answer(7)
+        await client.say(ping + " " * (65_537 - len(ping)))
+        assert await client.closed() == 1009
+
+    async def test_too_many_messages_are_told_to_come_back(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client_socket, "MESSAGE_BURST", 5.0)
+        monkeypatch.setattr(client_socket, "MESSAGES_PER_SECOND", 0.0)
+        client = await world.open("alice")
+        for number in range(1_000):
+            if client.socket.closed:
+                break
+            await client.say({"jsonrpc": "2.0", "id": number, "method": "session.ping"})
+            if number > 250:
+                break
+        assert await client.closed() == 4429
+        assert (await world.come_back(client, "alice")).opened["resumed"]
+
+    async def test_too_many_waiting_requests_are_told_to_wait(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client_socket, "MAX_WAITING", 1)
+        world.directory.gate.clear()
+        client = await world.open("alice")
+        call = await client.start()
+        first = await client.ask("media.offer", call=call, media=2, offer="offer")
+        with pytest.raises(RpcError) as caught:
+            await client.call("media.offer", call=call, media=2, offer="offer")
+        assert caught.value.code == -32004
+        assert caught.value.data["retry_after"] == 1
+        world.directory.gate.set()
+        with pytest.raises(RpcError):
+            await client.answer(first)
+
+
+class TestResume:
+    async def test_what_was_missed_follows_in_order_and_none_twice(self, world: World) -> None:
+        client = await world.open("alice")
+        for number in range(3):
+            world.sessions.send(client.session, digits(number))
+        assert await heard(client, 2) == [0, 1]
+        client.seq = 2
+        await client.cut()
+        await until(lambda: world.hub.count() == 0)
+        for number in range(3, 6):
+            world.sessions.send(client.session, digits(number))
+        back = await world.come_back(client, "alice")
+        assert back.opened["resumed"]
+        assert back.session == client.session
+        assert await heard(back, 4) == [2, 3, 4, 5]
+        world.sessions.send(client.session, digits(6))
+        assert await heard(back, 1) == [6]
+
+    async def test_every_event_comes_once_while_events_are_made_and_sockets_break(
+        self, world: World
+    ) -> None:
+        client = await world.open("alice")
+        total = 200
+
+        async def produce() -> None:
+            for number in range(total):
+                world.sessions.send(client.session, digits(number))
+                await asyncio.sleep(0.001)
+
+        producing = asyncio.create_task(produce())
+        told: list[int] = []
+        while len(told) < total:
+            told += await heard(client, min(23, total - len(told)))
+            await client.cut()
+            # What was read of the socket and not looked at is as good as lost.
+            client.seq = len(told)
+            client = await world.come_back(client, "alice")
+            assert client.opened["resumed"]
+        await producing
+        assert told == list(range(total))
+
+    async def test_acknowledged_events_do_not_come_again(self, world: World) -> None:
+        client = await world.open("alice")
+        world.sessions.send(client.session, digits(1))
+        await heard(client, 1)
+        await client.call("session.ping", seq=1)
+        (session,) = world.sessions.of_account("id of alice")
+        assert not session.events.kept
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"epoch": "of another time"},
+            {"seq": 99},
+            {"session": "00000000-0000-4000-8000-000000000000"},
+            {"device": "another-device"},
+        ],
+    )
+    async def test_one_that_cannot_resume_gets_a_fresh_session(
+        self, world: World, wrong: dict[str, Any]
+    ) -> None:
+        client = await world.open("alice")
+        back = await world.come_back(client, "alice", **wrong)
+        assert back.opened["resumed"] is False
+        assert back.session != client.session
+        assert back.epoch != client.epoch
+        assert await client.call("session.ping", seq=0)
+
+    async def test_another_account_cannot_resume_it(self, world: World) -> None:
+        client = await world.open("alice")
+        back = await world.come_back(client, "bob")
+        assert back.opened["resumed"] is False
+        assert back.opened["account"]["name"] == "bob"
+        assert await client.call("session.ping", seq=0)
+
+    async def test_the_second_socket_of_a_session_closes_the_first(self, world: World) -> None:
+        first = await world.open("alice")
+        second = await world.come_back(first, "alice")
+        assert second.opened["resumed"]
+        assert await first.closed() == 4409
+        assert await second.call("session.ping", seq=0)
+        await until(lambda: world.hub.count() == 1)
+        assert len(world.sessions) == 1
+
+    async def test_a_session_that_stays_away_is_let_go(self, world: World) -> None:
+        client = await world.open("alice")
+        await client.cut()
+        await until(lambda: world.hub.count() == 0)
+        world.hub.tick(now() + RESUME_SECONDS - 1)
+        assert len(world.sessions) == 1
+        world.hub.tick(now() + RESUME_SECONDS)
+        assert len(world.sessions) == 0
+        assert not (await world.come_back(client, "alice")).opened["resumed"]
+
+    async def test_a_session_that_says_goodbye_is_gone_at_once(self, world: World) -> None:
+        client = await world.open("alice")
+        assert await client.call("session.close") == {}
+        assert await client.closed() == 1000
+        assert len(world.sessions) == 0
+
+
+class TestSlowReaders:
+    async def test_one_that_does_not_read_is_dropped_and_can_resume(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connection, "MAX_QUEUED", 40)
+        client = await world.open("alice")
+        sent = 0
+        while world.hub.count():
+            world.sessions.send(client.session, MediaOffered(CALL, 1, "v" * 4_000))
+            sent += 1
+            assert sent < 250
+            await asyncio.sleep(0.001)
+        await client.cut()
+        monkeypatch.undo()
+        back = await world.come_back(client, "alice")
+        assert back.opened["resumed"]
+        for _ in range(sent):
+            await back.hears("media.offer")
+        assert back.seq == sent
+
+    async def test_the_bytes_that_wait_are_bounded_too(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connection, "MAX_QUEUED_BYTES", 100_000)
+        client = await world.open("alice")
+        for _ in range(4):
+            world.sessions.send(client.session, MediaOffered(CALL, 1, "v" * 30_000))
+        await until(lambda: world.hub.count() == 0)
+        assert len(world.sessions) == 1
+
+
+class TestKeepingAlive:
+    async def test_each_socket_is_pinged_once_a_turn(self, world: World) -> None:
+        client = await world.open("alice")
+        for _ in range(PING_SECONDS):
+            world.hub.tick(now())
+        message = await client.socket.receive(timeout=1.0)
+        assert message.type is WSMsgType.PING
+
+    async def test_a_socket_that_is_not_heard_is_dropped(self, world: World) -> None:
+        await world.open("alice")
+        for _ in range(PING_SECONDS):
+            world.hub.tick(now() + DEAD_SECONDS + 1)
+        await until(lambda: world.hub.count() == 0)
+        assert len(world.sessions) == 1
+
+    async def test_a_ping_of_the_client_is_answered(self, world: World) -> None:
+        client = await world.open("alice")
+        await client.socket.ping(b"hello")
+        message = await client.socket.receive(timeout=1.0)
+        assert (message.type, message.data) == (WSMsgType.PONG, b"hello")
+
+
+class TestLimits:
+    async def test_an_account_has_a_most_of_sessions(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sessions, "MAX_PER_ACCOUNT", 2)
+        first = await world.open("alice")
+        await world.open("alice")
+        third = await world.connect()
+        with pytest.raises(RpcError) as caught:
+            await third.open("alice")
+        assert caught.value.code == -32004
+        assert await third.closed() == 4429
+        await world.open("bob")
+        await first.cut()
+        await until(lambda: world.hub.count() == 2)
+        await world.open("alice")
+        assert not (await self._reopened(world, first))
+
+    async def _reopened(self, world: World, client: Client) -> bool:
+        """Whether the session that made room can still be resumed."""
+        (one, other) = world.sessions.of_account("id of alice")
+        return client.session in (one.id, other.id)
+
+    async def test_a_full_server_turns_sockets_away(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hub, "MAX_SOCKETS", 1)
+        await world.open("alice")
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await world.connect()
+        assert caught.value.status == 503
+
+
+class TestRevoked:
+    async def test_a_revoked_account_is_told_to_log_in_again(self, world: World) -> None:
+        client, other = await world.open("alice"), await world.open("bob")
+        world.hub.revoke("id of alice", login=None, code=4401)
+        assert await client.closed() == 4401
+        assert [session.account.name for session in _all(world)] == ["bob"]
+        assert await other.call("session.ping", seq=0)
+
+    async def test_one_login_can_be_revoked_alone(self, world: World) -> None:
+        client = await world.open("alice:tablet", device="tablet")
+        other = await world.open("alice:phone", device="phone")
+        world.hub.revoke("id of alice", login="login of alice:tablet", code=4401)
+        assert await client.closed() == 4401
+        assert await other.call("session.ping", seq=0)
+
+    async def test_a_revoked_socket_that_does_not_read_is_not_served_either(
+        self, world: World
+    ) -> None:
+        client = await world.open("alice")
+        for _ in range(60):
+            world.sessions.send(client.session, MediaOffered(CALL, 1, "v" * 30_000))
+            await asyncio.sleep(0.001)
+        world.hub.revoke("id of alice", login=None, code=4401)
+        start = {"call": CALL, "to": "bob", "media": 1, "offer": "offer"}
+        await client.say({"jsonrpc": "2.0", "id": 9, "method": "call.start", "params": start})
+        assert await client.closed() == 4401
+        assert world.board.count() == 0
+        assert not world.directory.records
+
+
+class TestStop:
+    async def test_everybody_is_told_that_the_server_restarts(self, world: World) -> None:
+        client, stranger = await world.open("alice"), await world.connect()
+        stopping = asyncio.create_task(world.hub.stop())
+        assert await client.closed() == 1012
+        assert await stranger.closed() == 1012
+        await stopping
+        assert world.hub.count() == 0
+        with pytest.raises(WSServerHandshakeError) as caught:
+            await world.connect()
+        assert caught.value.status == 503
+
+
+def _all(world: World) -> list[sessions.Session]:
+    accounts = world.directory.accounts.values()
+    return [each for account in accounts for each in world.sessions.of_account(account.id)]

@@ -1,0 +1,230 @@
+"""Imports point down: entry, shells, core, shared; what is private stays private."""
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("signaling", "media", "push")
+
+
+class Layer(IntEnum):
+    """A module imports from its own layer and from those below it."""
+
+    SHARED = 0
+    CORE = 1
+    SHELL = 2
+    ENTRY = 3
+
+
+# Every module stands here once, without its package; a folder with "/*" stands for all in it.
+LAYERS: dict[str, dict[Layer, str]] = {
+    "signaling": {
+        Layer.ENTRY: "__main__ serve commands",
+        Layer.SHELL: """
+            accounts api call_api client_socket connection contacts demo devices export health
+            history http hub linphone logins mailbox media_link migrations/* pages passwords phones
+            records requests revocations session_legs sessions store switchboard tables throttle
+            sip.admission sip.agent sip.phone_calls sip.registrations sip.transport
+        """,
+        Layer.CORE: """
+            call call_actions call_events call_model call_setup call_state call_talk guard route
+            session sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.leg
+            sip.leg_table sip.message sip.registrar sip.reinvite sip.screen sip.stack sip.syntax
+            sip.timers sip.transaction sip.transaction_layer sip.uri sip.via
+        """,
+        Layer.SHARED: "shared/*",
+    },
+    "media": {
+        Layer.SHELL: """
+            addresses aiortc_engine aiortc_hooks bridge ports rtp_leg webrtc_leg
+        """,
+        Layer.CORE: "dtmf engine negotiate packet rtcp sdp",
+    },
+    "push": {},
+}
+
+NOT_IN_CORE = frozenset(
+    "aiohttp aioice aiortc aiosqlite asyncio os random redis secrets select selectors socket"
+    " sqlalchemy subprocess threading time uuid uvloop".split()
+)
+
+# What a package may import of another one; entry modules join all of them.
+SEAMS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("media", "signaling"): ("signaling.shared",),
+    ("push", "signaling"): ("signaling.shared",),
+    ("signaling", "media"): ("media.engine",),
+    ("signaling", "push"): (),
+    ("media", "push"): (),
+    ("push", "media"): (),
+}
+
+READS_THE_ENVIRONMENT = "signaling.shared.config"
+KNOWS_LIBRARIES_INSIDE = "media.aiortc_hooks"
+
+
+@dataclass(frozen=True)
+class Module:
+    """One source file: its dotted name and its syntax tree."""
+
+    name: str
+    tree: ast.Module
+
+    @property
+    def package(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def layer(self) -> Layer | None:
+        inner = self.name.partition(".")[2]
+        for layer, names in LAYERS[self.package].items():
+            for name in names.split():
+                folder = name.removesuffix("/*")
+                if inner == name or (folder != name and f"{inner}.".startswith(f"{folder}.")):
+                    return layer
+        return None
+
+    def imports(self) -> Iterator[str]:
+        """The dotted names it imports; a name out of a package counts as a module of it."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                yield from (alias.name for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{self.name}: imports are written in full"
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+    def own_imports(self) -> Iterator["Module"]:
+        """The modules of ours that it imports."""
+        for name in self.imports():
+            module = modules().get(name) or modules().get(name.rpartition(".")[0])
+            if module is not None:
+                yield module
+
+
+@cache
+def modules() -> dict[str, Module]:
+    """All modules by name; the empty __init__ files, which import nothing, are left out."""
+    found = {}
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            text = path.read_text()
+            if path.name == "__init__.py" and not text.strip():
+                continue
+            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            found[name] = Module(name, ast.parse(text, str(path)))
+    return found
+
+
+def listed(*layers: Layer) -> Iterator[Module]:
+    return (module for module in modules().values() if module.layer in layers)
+
+
+def test_every_module_has_its_layer() -> None:
+    homeless = [module.name for module in modules().values() if module.layer is None]
+    assert not homeless, f"name the layer of {', '.join(homeless)} in LAYERS of {__file__}"
+
+
+def test_every_name_in_the_table_is_a_module() -> None:
+    for package, layers in LAYERS.items():
+        for name in " ".join(layers.values()).split():
+            path = ROOT / package / name.removesuffix("/*").replace(".", "/")
+            assert path.is_dir() or path.with_suffix(".py").is_file(), f"{package} has no {name}"
+
+
+def test_imports_point_down() -> None:
+    wrong = [
+        f"{module.name} ({module.layer.name}) imports {other.name} ({other.layer.name})"
+        for module in listed(*Layer)
+        for other in module.own_imports()
+        if module.layer is not None and other.layer is not None and module.layer < other.layer
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_core_knows_neither_loop_nor_clock_nor_network() -> None:
+    wrong = [
+        f"{module.name} imports {name}"
+        for module in listed(Layer.CORE)
+        for name in module.imports()
+        if name.partition(".")[0] in NOT_IN_CORE
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_packages_meet_only_at_their_seams() -> None:
+    wrong = [
+        f"{module.name} imports {other.name}"
+        for module in listed(Layer.SHELL, Layer.CORE, Layer.SHARED)
+        for other in module.own_imports()
+        if module.package != other.package
+        and not other.name.startswith(SEAMS[module.package, other.package])
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_only_the_configuration_reads_the_environment() -> None:
+    wrong = [
+        f"{module.name} reads it"
+        for module in modules().values()
+        if module.name != READS_THE_ENVIRONMENT and reads_the_environment(module)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nobody_touches_what_is_private_to_another_object() -> None:
+    wrong = [
+        f"{module.name}:{line} touches {name}"
+        for module in modules().values()
+        if module.name != KNOWS_LIBRARIES_INSIDE
+        for line, name in private_names(module)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def reads_the_environment(module: Module) -> bool:
+    inside = {"os.environ", "os.environb", "os.getenv", "os.getenvb"}
+    imported = set(module.imports())
+    return (
+        "tomllib" in {name.partition(".")[0] for name in imported}
+        or bool(imported & inside)
+        or any(
+            isinstance(node, ast.Attribute) and ast.unparse(node) in inside
+            for node in ast.walk(module.tree)
+        )
+    )
+
+
+def private_names(module: Module) -> Iterator[tuple[int, str]]:
+    """Where it reaches for a name with a leading underscore that is not its own."""
+    own = {
+        node
+        for scope in ast.walk(module.tree)
+        if isinstance(scope, ast.ClassDef)
+        for node in attributes_of_its_own(scope)
+    }
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Attribute) and is_private(node.attr) and node not in own:
+            yield node.lineno, ast.unparse(node)
+        elif isinstance(node, ast.ImportFrom):
+            path = f"{node.module}".split(".")
+            for name in (*path, *(alias.name for alias in node.names)):
+                if is_private(name):
+                    yield node.lineno, name
+
+
+def attributes_of_its_own(scope: ast.ClassDef) -> Iterator[ast.Attribute]:
+    """Uses within a class of what it has on `self` or `cls`: private means private to the class."""
+    plain = [
+        (node.value.id, node)
+        for node in ast.walk(scope)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    ]
+    names = {node.attr for owner, node in plain if owner in ("self", "cls")}
+    return (node for _, node in plain if node.attr in names)
+
+
+def is_private(name: str) -> bool:
+    return name.startswith("_") and not name.endswith("__")
