@@ -5,7 +5,9 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
+# compat: a plain path, since web/ is data and an import hook cannot list it
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install \
+	--config-settings editable_mode=compat
 
 .PHONY: run install test lint unit end-to-end needs clean
 

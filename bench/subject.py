@@ -76,11 +76,8 @@ class Floor:
         loop = asyncio.get_running_loop()
         web, phone = _Relay((LOOPBACK, request["web"])), _Relay((LOOPBACK, request["phone"]))
         web.partner, phone.partner = phone, web
-        for relay in (web, phone):
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda relay=relay: relay,  # type: ignore[misc]
-                sock=relay.sock,
-            )
+        for make, sock in ((lambda: web, web.sock), (lambda: phone, phone.sock)):
+            transport, _ = await loop.create_datagram_endpoint(make, sock=sock)
             self._transports.append(transport)
         return {"web": web.port, "phone": phone.port}
 

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from media import rtcp
@@ -89,10 +90,7 @@ class RtpLeg:
         loop = asyncio.get_running_loop()
         receivers: tuple[Received, ...] = (self._received, self._received_rtcp)
         for sock, received in zip(self._sockets, receivers, strict=True):
-            endpoint = await loop.create_datagram_endpoint(
-                lambda received=received: _Socket(received),  # type: ignore[misc]
-                sock=sock,
-            )
+            endpoint = await loop.create_datagram_endpoint(partial(_Socket, received), sock=sock)
             self._endpoints.append(endpoint)
 
     def reach(self, remote: RtpRemote, peer: str | None) -> None:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 from aiortc import (
     RTCCertificate,
@@ -119,14 +120,12 @@ class WebrtcLeg:
         """Take a port and listen on it at every address."""
         self._port, self._sockets = self._pool.take(self._bind_all, time.monotonic())
         loop = asyncio.get_running_loop()
-        connection = hooks.connection_of(self._gatherer)
         made: list[hooks.IceSocket] = []
         try:
             for index, sock in enumerate(self._sockets):
-                candidate = _host_candidate(index, *sock.getsockname()[:2])
-                item = hooks.IceSocket(connection, sock, candidate, self._received, self._choose)
-                made.append(item)
-                await loop.create_datagram_endpoint(lambda item=item: item, sock=sock)  # type: ignore[misc]
+                protocol = self._ice_socket(index, sock)
+                await loop.create_datagram_endpoint(partial(_itself, protocol), sock=sock)
+                made.append(protocol)
         finally:
             hooks.set_gathered(self._gatherer, made)
         self._candidates = self._public_candidates()
@@ -242,6 +241,11 @@ class WebrtcLeg:
             raise OSError(errno.EADDRNOTAVAIL, "media.host is no address of this host")
         return bound
 
+    def _ice_socket(self, index: int, sock: socket.socket) -> hooks.IceSocket:
+        candidate = _host_candidate(index, *sock.getsockname()[:2])
+        connection = hooks.connection_of(self._gatherer)
+        return hooks.IceSocket(connection, sock, candidate, self._received, self._choose)
+
     def _public_candidates(self) -> tuple[Candidate, ...]:
         """Our candidates, behind 1:1 NAT with the outer address: the port is the same on all."""
         public: dict[tuple[str, int], Candidate] = {}
@@ -299,6 +303,10 @@ class WebrtcLeg:
         size = self._srtp.protect_rtcp(len(packet)) if self._srtp else 0
         if size:
             self._write(size)
+
+
+def _itself(protocol: hooks.IceSocket) -> hooks.IceSocket:
+    return protocol
 
 
 def _host_candidate(index: int, address: str, port: int) -> Candidate:

@@ -7,6 +7,7 @@ import msgspec
 from aiohttp import web
 
 from signaling.call_events import Rejected
+from signaling.call_model import LegState
 from signaling.http import read_json
 from signaling.logins import Principal
 from signaling.shared.errors import BadMessage, WrongState
@@ -37,7 +38,8 @@ def add_call_api(
         ringing = [
             leg
             for leg in mailbox.call.branches()
-            if leg.endpoint.account == principal.account.id
+            if leg.state is not LegState.IN
+            and leg.endpoint.account == principal.account.id
             and principal.device in (None, leg.endpoint.device)
         ]
         if not ringing:

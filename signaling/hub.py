@@ -72,6 +72,9 @@ class Calls(Protocol):
     def opened(self, session: Session) -> None:
         """A new session: calls that ring its account are to be told to it now."""
 
+    async def woken(self, session: Session, call: str) -> None:
+        """A call woke the device: should it be over, the session hears how it ended."""
+
     def resumed(self, session: Session) -> None: ...
 
     def detached(self, session: Session) -> None:
@@ -262,6 +265,8 @@ class Hub:
             socket.outbox.close(_close_code(error), str(error))
             return False
         await self._remember(device)
+        if asked.woken_by is not None and socket.session is not None:
+            await self._calls.woken(socket.session, str(asked.woken_by))
         return True
 
     async def _remember(self, device: Device) -> None:

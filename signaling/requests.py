@@ -20,6 +20,7 @@ from signaling.call_events import (
     Rejected,
     Trickled,
 )
+from signaling.call_model import LegState
 from signaling.connection import METHOD_NOT_FOUND
 from signaling.connection import Rejected as RefusedMessage
 from signaling.mailbox import Mailbox
@@ -27,7 +28,7 @@ from signaling.sessions import Session, Sessions
 from signaling.shared import messages
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Done, Result
-from signaling.shared.reasons import EndReason
+from signaling.shared.reasons import EndedBy, EndReason
 from signaling.switchboard import Switchboard, info
 
 Answer = Result | Awaitable[Result]
@@ -67,6 +68,11 @@ class Requests:
 
     def opened(self, session: Session) -> None:
         self._switchboard.appeared(session.endpoint)
+
+    async def woken(self, session: Session, call: str) -> None:
+        ended = await self._switchboard.how_it_ended(call, session.account.id)
+        if ended is not None:
+            session.send(_ended(ended))
 
     def resumed(self, session: Session) -> None:
         self._switchboard.touch(session.id, Attached(session.id))
@@ -131,18 +137,19 @@ class Requests:
         return Done()
 
     def _hangup(self, session: Session, params: messages.CallRef) -> Answer:
-        self._mailbox(session, params).post(HungUp(session.id))
+        mailbox = self._mailbox(session, params)
+        mailbox.post(HungUp(_leg_of(session, mailbox) or session.id))
         return Done()
 
-    def _get(self, session: Session, params: messages.CallRef) -> Answer:
-        call, account = str(params.call), session.account.id
-        ended = self._switchboard.ended(call, account)
+    async def _get(self, session: Session, params: messages.CallRef) -> Result:
+        ended = await self._switchboard.how_it_ended(str(params.call), session.account.id)
         if ended is not None:
             return ended
         mailbox = self._mailbox(session, params)
-        if session.id not in mailbox.call.legs:
-            raise NoSuchCall("this session takes no part in the call")
-        return info(mailbox, session.id)
+        leg = _leg_of(session, mailbox)
+        if leg is None:
+            raise NoSuchCall("this device takes no part in the call")
+        return info(mailbox, leg)
 
     def _dtmf(self, session: Session, params: messages.CallDtmf) -> Answer:
         mailbox = self._mailbox(session, params)
@@ -175,3 +182,29 @@ class Requests:
 
     def _mailbox(self, session: Session, params: Any) -> Mailbox:
         return self._switchboard.find(str(params.call), session.account.id)
+
+
+def _leg_of(session: Session, mailbox: Mailbox) -> str | None:
+    """The session's leg; else that of its device, which may have lost its session on the way."""
+    legs = mailbox.call.legs
+    if session.id in legs:
+        return session.id
+    owner = (session.account.id, session.device.id)
+    return next(
+        (
+            leg.id
+            for leg in legs.values()
+            if leg.state is LegState.IN and (leg.endpoint.account, leg.endpoint.device) == owner
+        ),
+        None,
+    )
+
+
+def _ended(call: messages.CallInfo) -> messages.CallEnded:
+    return messages.CallEnded(
+        call=call.call,
+        reason=call.reason or EndReason.ERROR.value,
+        code=call.code or 500,
+        by=call.by or EndedBy.SERVER.value,
+        seconds=round(call.seconds, 3),
+    )

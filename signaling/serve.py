@@ -229,6 +229,9 @@ class _Directory:
     async def record(self, record: CallRecord) -> None:
         await self._records.history.write(record)
 
+    async def recorded(self, call: str) -> CallRecord | None:
+        return await self._records.history.get(call)
+
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:

@@ -43,6 +43,9 @@ class Directory(Protocol):
     async def record(self, record: CallRecord) -> None:
         """Keep a finished call."""
 
+    async def recorded(self, call: str) -> CallRecord | None:
+        """The finished call with this id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Switching:
@@ -169,10 +172,21 @@ class Switchboard:
             and (leg.endpoint.account, leg.endpoint.device) == (account, device)
         ]
 
-    def ended(self, call: str, account: str) -> CallInfo | None:
-        """How a call of the account's ended, if that was not long ago."""
+    async def how_it_ended(self, call: str, account: str) -> CallInfo | None:
+        """How a call that the account took part in ended; None while it lives, or for others."""
         known = self._ended.get(call)
-        return known[2].get(account) if known is not None else None
+        if known is not None:
+            return known[2].get(account)
+        if call in self._calls:
+            return None
+        record = await self._directory.recorded(call)
+        if record is None or account not in (record.caller, record.callee):
+            return None
+        return recorded_info(record, account)
+
+    def forget(self) -> None:
+        """Leave ended calls to the history from now on."""
+        self._ended.clear()
 
     async def stop(self) -> None:
         """Refuse new calls, end the live ones, wait until everyone was told."""
@@ -287,6 +301,22 @@ def info(mailbox: Mailbox, leg_id: str, finish: Finish | None = None) -> CallInf
         told.reason, told.code, told.by = reason.value, SIP_CODE[reason], finish.by.value
         told.seconds = finish.seconds
     return told
+
+
+def recorded_info(record: CallRecord, account: str) -> CallInfo:
+    """A finished call, from the history, as one of its accounts saw it."""
+    called = account == record.caller
+    return CallInfo(
+        call=record.id,
+        state=State.ENDED.value,
+        role="caller" if called else "callee",
+        peer=record.callee_address if called else record.caller_address,
+        media=0,
+        seconds=record.seconds,
+        reason=record.reason.value,
+        code=record.code,
+        by=record.by.value,
+    )
 
 
 def record(mailbox: Mailbox, finish: Finish) -> CallRecord:

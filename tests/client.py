@@ -176,9 +176,16 @@ class Client:
         self._ids = itertools.count(1)
 
     async def open(
-        self, token: str, *, device: str = "tab", resume: dict[str, Any] | None = None
+        self,
+        token: str,
+        *,
+        device: str = "tab",
+        resume: dict[str, Any] | None = None,
+        woken_by: str | None = None,
     ) -> dict[str, Any]:
         params: dict[str, Any] = {"token": token, "device": {"id": device, "platform": "web"}}
+        if woken_by is not None:
+            params["woken_by"] = woken_by
         if resume is not None:
             params["resume"] = resume
         self.opened = await self.call("session.open", **params)

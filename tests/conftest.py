@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signaling.call_model import Endpoint
+from tests.client import World
 from tests.exchange import Exchange, MakeExchange
 
 
@@ -23,4 +24,15 @@ async def make() -> AsyncIterator[MakeExchange]:
         await exchange.board.stop()
         assert exchange.board.count() == 0
         assert not exchange.engine.held
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """A server on a real socket; in the end it may have nothing left."""
+    async with World() as world:
+        yield world
+    assert world.hub.count() == 0
+    assert world.board.count() == 0
+    assert not world.engine.held
     assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -85,6 +85,9 @@ class Directory:
             raise self.trouble["record"]
         self.records.append(record)
 
+    async def recorded(self, call: str) -> CallRecord | None:
+        return next((record for record in self.records if record.id == call), None)
+
 
 class Exchange:
     """`here` are the endpoints that can be reached now."""

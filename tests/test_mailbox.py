@@ -168,7 +168,7 @@ class TestBrokenCalls:
         exchange.directory.trouble["record"] = error
         call = exchange.call().call.id
         await until(lambda: not exchange.board.count())
-        ended = exchange.board.ended(call, "id of alice")
+        ended = await exchange.board.how_it_ended(call, "id of alice")
         assert ended is not None
         assert ended.reason == "unavailable"
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,15 +15,6 @@ from tests.exchange import Phones, until
 
 CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.0.2.1 5000 typ host", "sdpMid": "0"}
 SENT_CANDIDATE = CANDIDATE | {"sdpMLineIndex": None}
-
-
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    async with World() as world:
-        yield world
-    assert world.board.count() == 0
-    assert not world.engine.held
-    assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
 async def talk(alice: Client, bob: Client) -> str:
@@ -228,8 +218,9 @@ class TestStrangers:
         assert again == {"call": call, "state": "ringing"}
         assert world.board.count() == 1
 
-    async def test_another_tab_of_the_account_takes_no_part(self, world: World) -> None:
-        alice, bob, other = [await world.open(name) for name in ("alice", "bob", "alice")]
+    async def test_another_device_of_the_account_takes_no_part(self, world: World) -> None:
+        alice, bob = await world.open("alice"), await world.open("bob")
+        other = await world.open("alice", device="tablet")
         call = await talk(alice, bob)
         with pytest.raises(RpcError) as caught:
             await other.call("call.get", call=call)
@@ -237,6 +228,41 @@ class TestStrangers:
         with pytest.raises(RpcError) as caught:
             await other.call("media.offer", call=call, media=2, offer="offer")
         assert caught.value.code == -32003
+
+
+class TestTheSameDevice:
+    async def test_a_fresh_session_can_hang_the_devices_call_up(self, world: World) -> None:
+        alice, bob = await world.open("alice"), await world.open("bob")
+        call = await talk(alice, bob)
+        await alice.cut()
+        fresh = await world.open("alice")
+        assert [each["call"] for each in fresh.opened["calls"]] == [call]
+        assert (await fresh.call("call.get", call=call))["role"] == "caller"
+        await fresh.call("call.hangup", call=call)
+        assert (await bob.hears("call.ended"))["reason"] == "hangup"
+
+    async def test_a_woken_device_hears_how_its_call_ended(self, world: World) -> None:
+        alice, bob = await world.open("alice"), await world.open("bob")
+        call = await alice.start()
+        await bob.hears("call.incoming")
+        await alice.call("call.hangup", call=call)
+        await bob.hears("call.ended")
+        woken = await world.connect()
+        await woken.open("bob", woken_by=call)
+        ended = await woken.hears("call.ended")
+        assert (ended["call"], ended["reason"], ended["by"]) == (call, "cancelled", "caller")
+
+    async def test_a_call_is_in_the_history_once_it_is_forgotten(self, world: World) -> None:
+        alice, bob, carol = [await world.open(name) for name in ("alice", "bob", "carol")]
+        call = await talk(alice, bob)
+        await alice.call("call.hangup", call=call)
+        await bob.hears("call.ended")
+        world.board.forget()
+        over = await bob.call("call.get", call=call)
+        assert (over["state"], over["reason"], over["role"]) == ("ended", "hangup", "callee")
+        with pytest.raises(RpcError) as caught:
+            await carol.call("call.get", call=call)
+        assert caught.value.code == -32002
 
 
 class TestCuts:

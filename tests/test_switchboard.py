@@ -228,14 +228,14 @@ class TestIds:
         with pytest.raises(NoSuchCall) as caught:
             exchange.board.find(call, "id of carol")
         assert caught.value.ended is None
-        assert exchange.board.ended(call, "id of carol") is None
+        assert await exchange.board.how_it_ended(call, "id of carol") is None
 
     async def test_an_account_is_told_of_the_leg_that_answered(self, make: MakeExchange) -> None:
         exchange = make(tab("bob"), tab("desk"))
         mailbox = await talk(exchange, "desk")
         mailbox.post(HungUp("alice"))
         await exchange.finished()
-        told = exchange.board.ended(mailbox.call.id, "id of bob")
+        told = await exchange.board.how_it_ended(mailbox.call.id, "id of bob")
         assert told is not None
         assert (told.reason, told.code, told.by, told.role) == ("hangup", 200, "caller", "callee")
 
@@ -248,8 +248,9 @@ class TestIds:
         for _ in range(3):
             calls.append(exchange.call().call.id)
             await exchange.finished()
-        known = [exchange.board.ended(call, "id of alice") is not None for call in calls]
-        assert known == [False, True, True]
+        exchange.directory.records.clear()
+        ends = [await exchange.board.how_it_ended(call, "id of alice") for call in calls]
+        assert [end is not None for end in ends] == [False, True, True]
 
     async def test_ends_are_forgotten_in_time(
         self, make: MakeExchange, monkeypatch: pytest.MonkeyPatch
@@ -258,7 +259,8 @@ class TestIds:
         exchange = make()
         call = exchange.call().call.id
         await exchange.finished()
-        assert exchange.board.ended(call, "id of alice") is None
+        exchange.directory.records.clear()
+        assert await exchange.board.how_it_ended(call, "id of alice") is None
 
     async def test_a_device_sees_the_calls_that_it_takes_part_in(self, make: MakeExchange) -> None:
         exchange = make(tab("bob"), tab("desk"))

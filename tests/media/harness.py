@@ -1,6 +1,7 @@
 """Calls set up through the engine in one line, and its events to wait for."""
 
 import asyncio
+import os
 from typing import TypeVar
 
 from media.aiortc_engine import AiortcEngine, MediaSettings
@@ -17,6 +18,9 @@ BROWSER_CODECS = {
 
 PCMU = ("0 101", "rtpmap:101 telephone-event/8000")
 OPUS = ("96 97", "rtpmap:96 opus/48000/2", "rtpmap:97 telephone-event/48000")
+
+# A narrow range of this process's own, for tests that need to know what is in it.
+FIRST_PORT = 20000 + os.getpid() % 400 * 20
 
 E = TypeVar("E", bound=MediaEvent)
 
