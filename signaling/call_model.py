@@ -78,11 +78,16 @@ class Leg:
     """The offer it made (a caller) or was made (a callee), at generation `media`."""
     candidates: list[Candidate] = field(default_factory=list)
     """What it trickled so far, kept for whoever joins its media later."""
+    candidates_ended: bool = False
     engine: list[int] = field(default_factory=list)
     """The generations that the media engine holds for it."""
     moving_to: int | None = None
     """An answered generation that takes over once it is connected."""
     connected: bool = False
+    detached: bool = False
+    """Its session has no socket now, and may come back."""
+    relayed: tuple[int, int] = (0, 0)
+    """A generation, and how many of its candidates went to the other side while talking."""
     dtmf_seen: int = -1
     rang: bool = False
     reason: EndReason | None = None

@@ -79,11 +79,15 @@ def _invite(call: Call, endpoint: Endpoint) -> None:
     if call.mode is Mode.DIRECT and leg.webrtc:
         leg.media, leg.offer, leg.state = caller.media, caller.offer, LegState.INVITED
         call.do(Ring(leg.id, leg.media, caller.offer or ""))
-        if caller.candidates:
-            call.do(ShowCandidates(leg.id, leg.media, tuple(caller.candidates), end=False))
+        if caller.candidates or caller.candidates_ended:
+            call.do(_kept_candidates(leg.id, leg.media, caller))
         return
     # In a direct call a phone that comes late gets a branch of the engine's, used only if it wins.
     call.do(OpenMedia(leg.id, leg.media, within=caller.offer))
+
+
+def _kept_candidates(to: str, media: int, leg: Leg) -> ShowCandidates:
+    return ShowCandidates(to, media, tuple(leg.candidates), end=leg.candidates_ended)
 
 
 def branch_opened(call: Call, event: MediaOpened, now: float) -> None:
@@ -181,9 +185,8 @@ def _connect(call: Call, leg: Leg, event: Answered, now: float) -> None:
     if call.mode is Mode.DIRECT and leg.webrtc:
         _talk(call, now)
         call.do(ShowAnswer(call.caller, call.caller_leg().media, event.answer))
-        if leg.candidates:
-            candidates = tuple(leg.candidates)
-            call.do(ShowCandidates(call.caller, call.caller_leg().media, candidates, end=False))
+        if leg.candidates or leg.candidates_ended:
+            call.do(_kept_candidates(call.caller, call.caller_leg().media, leg))
         return
     call.mode = Mode.ANCHORED
     call.do(AcceptMedia(leg.id, leg.media, event.answer))

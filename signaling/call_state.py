@@ -32,6 +32,8 @@ class Call:
     codec: str | None = None
     answered_at: float | None = None
     negotiation: Negotiation | None = None
+    anchor_wanted: bool = False
+    """Direct media failed for a side; the call moves to the server once it can."""
     clocks: dict[Clock, float] = field(default_factory=dict)
     # Actions all, but msgspec, which restores a snapshot, takes no union of dataclasses.
     _actions: list[Any] = field(default_factory=list)

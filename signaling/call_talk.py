@@ -31,7 +31,7 @@ from signaling.call_events import (
     TimePassed,
     Trickled,
 )
-from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation
+from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
 from signaling.call_state import CALLER_LOST_SECONDS, Call
 from signaling.shared.errors import IncompatibleMedia, WrongState
 from signaling.shared.messages import MAX_CANDIDATES, Done, OfferAnswered
@@ -52,6 +52,7 @@ def trickle_early(call: Call, event: Trickled, now: float) -> None:
     room = MAX_CANDIDATES - len(leg.candidates)
     taken = event.candidates[:room]
     leg.candidates.extend(taken)
+    leg.candidates_ended = leg.candidates_ended or event.end
     has_news = bool(taken) or event.end
     if not leg.caller or call.mode is not Mode.DIRECT or not has_news:
         return
@@ -65,8 +66,13 @@ def trickle(call: Call, event: Trickled, now: float) -> None:
     if leg is None or _feed(call, leg, event) or call.mode is Mode.ANCHORED:
         return
     other = call.other(leg)
-    if other is not None and event.media >= leg.media:
-        call.do(ShowCandidates(other.id, event.media, event.candidates, event.end))
+    if other is None or event.media < max(leg.media, leg.relayed[0]):
+        return
+    relayed = leg.relayed[1] if leg.relayed[0] == event.media else 0
+    taken = event.candidates[: MAX_CANDIDATES - relayed]
+    if taken or event.end:
+        leg.relayed = (event.media, relayed + len(taken))
+        call.do(ShowCandidates(other.id, event.media, taken, event.end))
 
 
 def _feed(call: Call, leg: Leg, event: Trickled) -> bool:
@@ -132,6 +138,7 @@ def anchor(call: Call, now: float) -> None:
     In turn, because the first answer decides the codec that the second offer names.
     """
     first, second = call.parties()
+    call.anchor_wanted = False
     call.mode = Mode.ANCHORING
     media = max(first.media, second.media) + 1
     _begin(call, Negotiation(Negotiating.ANCHOR, first.id, media), now)
@@ -165,6 +172,7 @@ def offer_taken(call: Call, event: OfferTaken, now: float) -> None:
         call.do(AcceptMedia(leg.id, event.media, event.answer))
         return
     _settle(call)
+    call.anchor_wanted = False
     for party in call.parties():
         party.media = event.media
     if open_one.request is not None:
@@ -208,10 +216,16 @@ def time_talking(call: Call, event: TimePassed, now: float) -> None:
     if call.clocks.get(Clock.NEGOTIATE, now + 1) > now or call.negotiation is None:
         return
     open_one = call.negotiation
+    owing = call.leg(open_one.leg)
+    if open_one.kind is Negotiating.ANCHOR and owing is not None and owing.detached:
+        # It cannot answer before it is back, and leaves if it stays away.
+        call.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
+        return
     if open_one.kind is Negotiating.ANCHOR:
         call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
         return
     _settle(call)
+    _anchor_if_wanted(call, now)
     late = WrongState("the other side did not answer the offer", retry_after=RETRY_SECONDS)
     call.refuse(open_one.request, late)
 
@@ -255,7 +269,17 @@ def reported(call: Call, event: MediaReported, now: float) -> None:
     if leg is None or event.media != leg.media or call.mode is not Mode.DIRECT:
         return
     leg.connected = event.connected
-    if not event.connected and call.negotiation is None and call.other(leg) is not None:
+    if not event.connected:
+        call.anchor_wanted = True
+    elif all(party.connected for party in call.parties()):
+        call.anchor_wanted = False
+    _anchor_if_wanted(call, now)
+
+
+def _anchor_if_wanted(call: Call, now: float) -> None:
+    """Not while a move of the clients' own is open, nor before both can hear of it."""
+    together = not any(party.detached for party in call.parties())
+    if call.anchor_wanted and call.negotiation is None and together:
         anchor(call, now)
 
 
@@ -298,11 +322,31 @@ def leave(call: Call, event: Left, now: float) -> None:
         call.end(EndReason.UNAVAILABLE, leg.side, now)
 
 
-def caller_detached(call: Call, event: Detached, now: float) -> None:
+def detached_early(call: Call, event: Detached, now: float) -> None:
+    detached(call, event, now)
     if event.leg == call.caller:
         call.clocks[Clock.CALLER_LOST] = now + CALLER_LOST_SECONDS
 
 
-def caller_attached(call: Call, event: Attached, now: float) -> None:
+def attached_early(call: Call, event: Attached, now: float) -> None:
+    attached(call, event, now)
     if event.leg == call.caller:
         call.clocks.pop(Clock.CALLER_LOST, None)
+
+
+def detached(call: Call, event: Detached, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is not None:
+        leg.detached = True
+
+
+def attached(call: Call, event: Attached, now: float) -> None:
+    """It is back, and reads what it missed: time runs anew for an offer that waits for it."""
+    leg = call.leg(event.leg)
+    if leg is None:
+        return
+    leg.detached = False
+    if call.negotiation is not None and call.negotiation.leg == leg.id:
+        call.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
+    if call.state is State.TALKING and call.mode is Mode.DIRECT:
+        _anchor_if_wanted(call, now)

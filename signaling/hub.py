@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ DEAD_SECONDS = 2 * PING_SECONDS + 10
 STOP_SECONDS = 4.0
 MAX_SOCKETS = 20_000
 MAX_UNOPENED = 1_000
+MAX_UNOPENED_PER_SOURCE = 200
 """Sockets that have not said who they are; beyond that new ones are turned away."""
 
 
@@ -101,6 +103,8 @@ class HubSettings:
     version: str
     resume_seconds: float
     open_seconds: float = OPEN_SECONDS
+    source_of: Callable[[web.Request], str] = lambda request: request.remote or ""
+    """What counts as one source of connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Hub:
         self._sockets: list[set[ClientSocket]] = [set() for _ in range(PING_SECONDS)]
         self._second = 0
         self._count = 0
-        self._unopened = 0
+        self._unopened: Counter[str] = Counter()
         self._idle = asyncio.Event()
         self._idle.set()
         self._stopping = False
@@ -136,7 +140,8 @@ class Hub:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """The handler of `GET /ws`."""
-        if self._stopping or self._count >= MAX_SOCKETS or self._unopened >= MAX_UNOPENED:
+        source = self._settings.source_of(request)
+        if self._stopping or not self._has_room(source):
             raise web.HTTPServiceUnavailable(headers={"Retry-After": "5"})
         response = web.WebSocketResponse(
             protocols=(SUBPROTOCOL,),
@@ -155,7 +160,7 @@ class Hub:
             if self._stopping:
                 socket.outbox.close(CLOSE_RESTART, "the server restarts")
             try:
-                await self._serve(socket)
+                await self._serve(socket, source)
             finally:
                 self._detach(socket)
                 await socket.finish(writer)
@@ -180,7 +185,10 @@ class Hub:
         """Do what each second brings."""
         while True:
             await asyncio.sleep(1.0)
-            self.tick(_now())
+            try:
+                self.tick(_now())
+            except Exception:  # noqa: BLE001  the edge of a second: the next one comes
+                log.exception("the hub's clock missed a beat")
 
     def tick(self, now: float) -> None:
         """A second passed: ping the sockets whose turn it is, drop what is dead or forgotten."""
@@ -215,9 +223,16 @@ class Hub:
 
     # --- one socket
 
-    async def _serve(self, socket: ClientSocket) -> None:
+    def _has_room(self, source: str) -> bool:
+        return (
+            self._count < MAX_SOCKETS
+            and self._unopened.total() < MAX_UNOPENED
+            and self._unopened[source] < MAX_UNOPENED_PER_SOURCE
+        )
+
+    async def _serve(self, socket: ClientSocket, source: str) -> None:
         try:
-            if not await self._open(socket):
+            if not await self._open(socket, source):
                 return
             while socket.is_current and (text := await receive(socket.response)) is not None:
                 if not socket.may_speak(_now()):
@@ -229,9 +244,9 @@ class Hub:
             socket.outbox.add(error_frame(None, error))
             socket.outbox.close(CLOSE_BAD_MESSAGE, str(error))
 
-    async def _open(self, socket: ClientSocket) -> bool:
+    async def _open(self, socket: ClientSocket, source: str) -> bool:
         """Wait for `session.open`; False when the socket was told to go."""
-        self._unopened += 1
+        self._unopened[source] += 1
         try:
             async with asyncio.timeout(self._settings.open_seconds):
                 text: str | None = ""
@@ -242,7 +257,9 @@ class Hub:
             socket.outbox.close(CLOSE_TOO_SLOW, "no session.open in time")
             return False
         finally:
-            self._unopened -= 1
+            self._unopened[source] -= 1
+            if not self._unopened[source]:
+                del self._unopened[source]
 
     async def _authenticate(self, socket: ClientSocket, text: str) -> bool:
         envelope = read_envelope(text)

@@ -20,9 +20,9 @@ from signaling.api import add_api
 from signaling.call_api import add_call_api
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.demo import create_demo, demo_text
-from signaling.guard import Guard
+from signaling.guard import Guard, source_of
 from signaling.health import add_health
-from signaling.http import MAX_BODY, bearer_of, set_manners
+from signaling.http import MAX_BODY, bearer_of, peer_of, set_manners
 from signaling.hub import Hub, HubSettings, Identity
 from signaling.pages import add_pages
 from signaling.records import Records, open_records
@@ -105,7 +105,11 @@ class Server:
         self._switchboard = Switchboard(switching, self._engine, MemoryBus(), _Directory(records))
         self._sessions = Sessions(config.calls.resume_seconds)
         self._hub = Hub(
-            HubSettings(version("wsphone"), config.calls.resume_seconds),
+            HubSettings(
+                version("wsphone"),
+                config.calls.resume_seconds,
+                source_of=lambda request: source_of(peer_of(request, config.http.trusted_proxies)),
+            ),
             Identity(records.logins.authenticate, records.devices.seen),
             self._sessions,
             Requests(self._switchboard, self._sessions, time.time),

@@ -203,6 +203,10 @@ class Switchboard:
     # --- what mailboxes use
 
     async def _find(self, mailbox: Mailbox) -> Found | Unroutable:
+        if await self._directory.recorded(mailbox.call.id) is not None:
+            # A client that repeats itself after we restarted: the call was made, and is over.
+            log.info("call %s was made before", mailbox.call.id)
+            return Unroutable(EndReason.SERVER_RESTART)
         route = find_route(mailbox.invitation.to, own_domains=self._settings.own_domains)
         if isinstance(route, Nowhere):
             log.info("call %s leads nowhere: %s", mailbox.call.id, route.detail)

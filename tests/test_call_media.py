@@ -21,12 +21,11 @@ from signaling.call_events import (
     HungUp,
     MediaConnected,
     MediaLost,
-    MediaReported,
     OfferMade,
     OfferTaken,
     Trickled,
 )
-from signaling.call_model import Mode, State
+from signaling.call_model import State
 from signaling.call_talk import NEGOTIATE_SECONDS
 from signaling.shared.errors import IncompatibleMedia, WrongState
 from signaling.shared.messages import MAX_CANDIDATES, CallAccepted, Done, OfferAnswered
@@ -98,6 +97,25 @@ class TestCandidates:
             ShowCandidates("alice", 1, (candidate(1),), end=False),
             ShowCandidates("bob", 1, (candidate(2),), end=True),
         ]
+
+    def test_no_side_floods_the_other_with_them(self) -> None:
+        lab = talking()
+        for _ in range(3):
+            lab.do(trickle("bob", *range(MAX_CANDIDATES - 5)))
+        told = lab.told("alice", ShowCandidates)
+        assert sum(len(each.candidates) for each in told) == MAX_CANDIDATES
+        assert len(told) == 2
+        lab.do(trickle("bob", 1, media=2))
+        assert len(lab.told("alice", ShowCandidates)) == 3
+
+    def test_their_end_is_told_to_whoever_comes_later(self) -> None:
+        lab = ringing()
+        lab.do(trickle("alice", 1, end=True), trickle("bob", end=True), Appeared(tab("late")))
+        assert lab.told("late", ShowCandidates) == [
+            ShowCandidates("late", 1, (candidate(1),), end=True)
+        ]
+        lab.answer("bob")
+        assert lab.told("alice", ShowCandidates) == [ShowCandidates("alice", 1, (), end=True)]
 
     def test_those_of_an_old_generation_are_passed_over(self) -> None:
         lab = ringing()
@@ -195,82 +213,6 @@ class TestRenegotiation:
     def test_strangers_cannot_renegotiate(self) -> None:
         lab = talking()
         wrong_state(offer(lab, "stranger", 2))
-
-
-class TestAnchoring:
-    """A direct call moves to the server: both sides get the next media, one after the other."""
-
-    def test_both_sides_move_and_the_first_answer_decides_the_codec(self) -> None:
-        lab = talking()
-        lab.engine.codec = PCMU
-        lab.do(MediaReported("bob", 1, connected=False))
-        assert lab.mode() is Mode.ANCHORING
-        assert lab.all(ShowOffer) == [ShowOffer("alice", 2, "engine offers ('alice', 2)")]
-        assert lab.told("alice", OpenMedia)[0].codecs == ()
-
-        assert isinstance(take(lab, "alice", 2), Reply)
-        assert lab.told("bob", OpenMedia) == [OpenMedia("bob", 2, codecs=(PCMU,))]
-        assert lab.told("bob", ShowOffer) == [ShowOffer("bob", 2, "engine offers ('bob', 2)")]
-        assert not lab.all(JoinMedia)
-
-        assert isinstance(take(lab, "bob", 2), Reply)
-        assert lab.mode() is Mode.ANCHORED
-        assert lab.all(JoinMedia) == [JoinMedia("bob", 2, "alice", 2)]
-        assert lab.call.codec == PCMU
-        assert lab.call.deadline() is None
-
-    def test_it_begins_once_whoever_reports(self) -> None:
-        lab = talking()
-        lab.do(MediaReported("alice", 1, connected=False))
-        assert lab.do(MediaReported("bob", 1, connected=False)) == []
-
-    def test_media_that_works_stays_direct(self) -> None:
-        lab = talking()
-        lab.do(MediaReported("alice", 1, connected=True), MediaReported("bob", 1, connected=True))
-        assert lab.mode() is Mode.DIRECT
-
-    def test_a_report_of_another_generation_is_late(self) -> None:
-        lab = talking()
-        assert lab.do(MediaReported("bob", 2, connected=False)) == []
-
-    def test_offers_of_the_sides_wait_meanwhile(self) -> None:
-        lab = talking()
-        lab.do(MediaReported("bob", 1, connected=False))
-        assert wrong_state(offer(lab, "bob", 2)).retry_after == 1.0
-        take(lab, "alice", 2)
-        assert wrong_state(offer(lab, "alice", 3)).retry_after == 1.0
-
-    def test_candidates_of_the_new_media_go_to_the_engine(self) -> None:
-        lab = talking()
-        lab.do(MediaReported("bob", 1, connected=False), trickle("alice", 1, media=2))
-        assert lab.all(FeedCandidates) == [FeedCandidates("alice", 2, (candidate(1),))]
-
-    @pytest.mark.parametrize("answered", [0, 1])
-    def test_a_side_that_does_not_answer_ends_the_call(self, answered: int) -> None:
-        lab = talking()
-        lab.do(MediaReported("bob", 1, connected=False))
-        if answered:
-            take(lab, "alice", 2)
-        lab.wait(NEGOTIATE_SECONDS)
-        assert lab.end_of("alice") is EndReason.MEDIA_FAILED
-        lab.check()
-
-    @pytest.mark.parametrize("failing", ["OpenMedia", "AcceptMedia", "JoinMedia"])
-    def test_an_engine_that_fails_ends_the_call(self, failing: str) -> None:
-        lab = talking()
-        lab.engine.fails = lambda action: type(action).__name__ == failing
-        lab.do(MediaReported("bob", 1, connected=False))
-        if lab.state is State.TALKING:
-            take(lab, "alice", 2)
-            take(lab, "bob", 2)
-        assert lab.end_of("bob") is EndReason.MEDIA_FAILED
-        lab.check()
-
-    def test_a_call_that_a_late_phone_anchored_stays_so(self) -> None:
-        lab = ringing()
-        lab.do(Appeared(phone("linphone")))
-        lab.answer("linphone")
-        assert lab.do(MediaReported("alice", 1, connected=False)) == []
 
 
 class TestMove:

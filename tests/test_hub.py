@@ -95,10 +95,11 @@ class TestOpen:
         client = await world.open("alice")
         assert await client.call("session.ping", seq=0)
 
+    @pytest.mark.parametrize("bound", ["MAX_UNOPENED", "MAX_UNOPENED_PER_SOURCE"])
     async def test_too_many_strangers_are_turned_away(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, world: World, monkeypatch: pytest.MonkeyPatch, bound: str
     ) -> None:
-        monkeypatch.setattr(hub, "MAX_UNOPENED", 1)
+        monkeypatch.setattr(hub, bound, 1)
         stranger = await world.connect()
         with pytest.raises(WSServerHandshakeError) as caught:
             await world.connect()

@@ -214,6 +214,19 @@ class TestIds:
         with pytest.raises(NoSuchCall):
             exchange.board.find(str(uuid.uuid4()), "id of alice")
 
+    async def test_a_call_that_was_made_before_a_restart_rings_nobody_again(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make(tab("bob"))
+        mailbox = await talk(exchange, "bob")
+        mailbox.post(HungUp("alice"))
+        await exchange.finished()
+        exchange.board.forget()
+        exchange.phones.told.clear()
+        exchange.call(call=mailbox.call.id)
+        assert await exchange.phones.end_of("alice") is EndReason.SERVER_RESTART
+        assert not exchange.phones.all("bob", Ring)
+
     async def test_only_those_who_took_part_hear_how_it_ended(self, make: MakeExchange) -> None:
         exchange = make(tab("bob"))
         mailbox = exchange.call()
