@@ -5,9 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# compat: a plain path, since web/ is data and an import hook cannot list it
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install \
-	--config-settings editable_mode=compat
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
 .PHONY: run install test lint unit end-to-end needs clean
 

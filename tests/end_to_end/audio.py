@@ -23,8 +23,6 @@ FINE = 8
 
 MIN_CORRELATION = 0.9
 MIN_PESQ = 3.5
-LISTEN_SECONDS = 8.0
-"""How long to record: one voice, and before it what jitter buffers take to settle."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,10 @@ class Verdict:
 
     correlation: float
     pesq: float
+
+    def passes(self, min_pesq: float = MIN_PESQ) -> bool:
+        """Whether it is the source, undisturbed, and sounds as good as a telephone call can."""
+        return self.correlation >= MIN_CORRELATION and self.pesq >= min_pesq
 
 
 def load(path: Path) -> Samples:
@@ -52,17 +54,16 @@ def compare(recording: Path, source: Path) -> Verdict:
     if len(heard) < size:
         raise AssertionError(f"{recording} lasts {len(heard) / RATE:.1f} s: too short to judge")
     heard = heard[-size:]
+    if not heard.any():
+        raise AssertionError(f"{recording} is silent")
     spectrum = np.fft.rfft(heard) * np.conj(np.fft.rfft(reference))
     expected = np.roll(reference, int(np.argmax(np.fft.irfft(spectrum, size))))
     return Verdict(_correlation(heard, expected), float(pesq(RATE, expected, heard, "nb")))
 
 
 def assert_heard(recording: Path, source: Path) -> None:
-    """The recording is the source, undisturbed, and sounds as good as a telephone call can."""
     verdict = compare(recording, source)
-    assert verdict.correlation >= MIN_CORRELATION and verdict.pesq >= MIN_PESQ, (
-        f"{recording} against {source.name}: {verdict}"
-    )
+    assert verdict.passes(), f"{recording} against {source.name}: {verdict}"
 
 
 def _correlation(heard: Samples, expected: Samples) -> float:

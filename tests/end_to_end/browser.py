@@ -77,9 +77,16 @@ STOP_RECORDING = """async () => {
   return reader.result.split(",", 2)[1];
 }"""
 
+# with a new generation of media the stream stays, and its track becomes another
 CONNECTED = """() => {
   const [call] = window.wsphone.calls();
-  return call && call.pc && call.pc.connectionState === "connected";
+  if (call?.pc?.connectionState !== "connected" || call.pc === window.earlier) return false;
+  const [track] = call.remoteStream.getAudioTracks();
+  return call.pc.getReceivers().some((receiver) => receiver.track === track);
+}"""
+
+REMEMBER_MEDIA = """() => {
+  window.earlier = window.wsphone.calls()[0].pc;
 }"""
 
 INBOUND_CODEC = """async () => {
@@ -185,6 +192,13 @@ class Softphone:
         """Wait until the call is answered and its media are connected."""
         await self.in_state("talking")
         await self.page.wait_for_function(CONNECTED, timeout=10000)
+
+    @asynccontextmanager
+    async def moving(self) -> AsyncIterator[None]:
+        """The block moves the call to a new peer connection; wait until that one is connected."""
+        await self.page.evaluate(REMEMBER_MEDIA)
+        yield
+        await self.talks()
 
     async def ended(self, *, seconds: float = 15) -> Ended:
         """Wait for the end of the call, note how it ended, and put the note away."""

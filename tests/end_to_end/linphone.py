@@ -34,7 +34,7 @@ use_ipv6=0
 guess_hostname=0
 contact="{user}" <sip:{user}@127.0.0.1>
 media_encryption=none
-default_proxy={default_proxy}
+default_proxy=0
 [rtp]
 bind_address=127.0.0.1
 audio_rtp_port={rtp_port}-{rtp_port_max}
@@ -57,9 +57,6 @@ protocols=
 max_calls={max_calls}
 enable_basic_to_client_group_chat_room_migration=0
 log_collection_upload_server_url=
-"""
-
-REGISTRATION = """\
 [proxy_0]
 reg_proxy=<sip:127.0.0.1:{registrar};transport=udp>
 reg_route=<sip:127.0.0.1:{registrar};transport=udp;lr>
@@ -86,13 +83,13 @@ enabled={enabled}
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A telephone's place in the network, and the account it registers with, if any."""
+    """A telephone's place in the network, and the account it registers with."""
 
     user: str
+    secret: str
+    registrar: int
     sip_port: int
     rtp_port: int
-    registrar: int | None = None
-    secret: str = ""
     domain: str = "wsphone.local"
     codecs: Sequence[str] = ("opus", "PCMU", "PCMA")
     max_calls: int = 10
@@ -101,16 +98,14 @@ class Line:
         """The text of a linphonerc; codecs that are not wanted have to be listed as disabled."""
         text = CONFIGURATION.format(
             user=self.user,
+            secret=self.secret,
+            domain=self.domain,
+            registrar=self.registrar,
             sip_port=self.sip_port,
             rtp_port=self.rtp_port,
             rtp_port_max=self.rtp_port + 98,
-            default_proxy=-1 if self.registrar is None else 0,
             max_calls=self.max_calls,
         )
-        if self.registrar is not None:
-            text += REGISTRATION.format(
-                user=self.user, registrar=self.registrar, secret=self.secret, domain=self.domain
-            )
         unwanted = [name for name in CODECS if name not in self.codecs]
         for index, name in enumerate([*self.codecs, *unwanted]):
             mime, rate, channels = CODECS[name]
@@ -157,11 +152,6 @@ class Linphone:
             await program.stop()
             raise
         return phone
-
-    @property
-    def address(self) -> str:
-        """Where to reach it without a registrar."""
-        return f"sip:{self.line.user}@127.0.0.1:{self.line.sip_port}"
 
     def mark(self) -> int:
         return self._program.mark()

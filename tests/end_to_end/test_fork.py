@@ -7,6 +7,7 @@ from tests.end_to_end.browser import Ended, Softphone, open_tab, softphone
 from tests.end_to_end.conftest import StartLinphone
 from tests.end_to_end.linphone import DECLINED, ENDED_NORMALLY
 from tests.end_to_end.server import ALICE, BOB, CAROL, Person, Server
+from tests.end_to_end.sounds import Sounds
 from tests.end_to_end.wsclient import Clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -60,6 +61,41 @@ async def test_of_two_tabs_and_a_linphone_the_first_to_answer_wins(
     await tab.stops_ringing()
     bob.hang_up()
     assert await desk.ended(since=since) == ENDED_NORMALLY
+
+
+async def test_a_browser_reaches_a_tab_and_a_linphone_by_the_same_call(
+    alice: Softphone,
+    shy_chromium: Browser,
+    server: Server,
+    sounds: Sounds,
+    linphone: StartLinphone,
+) -> None:
+    desk = await linphone(ALICE)
+    async with softphone(shy_chromium, server.url, voice=sounds.b.looped) as bob:
+        await bob.log_in(BOB.name, BOB.password)
+
+        await bob.dial("alice")
+        await alice.rings()
+        await desk.rings()
+        desk.answer()
+        await desk.talks()
+        await bob.talks()
+        await alice.stops_ringing()
+        await bob.hang_up()
+        assert await bob.ended() == Ended("hangup", "caller")
+        assert await desk.ended() == ENDED_NORMALLY
+
+        since = desk.mark()
+        await bob.dial("alice")
+        await desk.rings(since=since)
+        await alice.rings()
+        await alice.accept()
+        await alice.talks()
+        await bob.talks()
+        await desk.ended(since=since)
+        await alice.hang_up()
+        assert await bob.ended() == Ended("hangup", "callee")
+        assert await alice.ended() == Ended("hangup", "callee")
 
 
 async def test_devices_that_lose_hear_answered_elsewhere(

@@ -8,10 +8,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.end_to_end.audio import LISTEN_SECONDS, assert_heard
+from tests.end_to_end.audio import assert_heard
 from tests.end_to_end.browser import Ended, Softphone, softphone
 from tests.end_to_end.conftest import StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY
+from tests.end_to_end.listening import hear
 from tests.end_to_end.relay import Relay, relay
 from tests.end_to_end.server import ALICE, BOB, CAROL, Server
 from tests.end_to_end.sounds import Sounds
@@ -57,15 +58,15 @@ async def test_a_cut_while_talking_is_not_heard(
     await roaming_alice.dial("bob")
     await roaming_alice.talks()
     await bob.talks()
-    heard = tmp_path / "alice-heard.wav"
-    async with roaming_alice.recording(heard), asyncio.TaskGroup() as meanwhile:
-        meanwhile.create_task(cut_and_restore(roaming_alice, line))
-        meanwhile.create_task(asyncio.sleep(LISTEN_SECONDS))
+    await hear(
+        tmp_path,
+        (roaming_alice, sounds.b),
+        meanwhile=lambda: cut_and_restore(roaming_alice, line),
+    )
     await roaming_alice.in_state("talking")
     await roaming_alice.hang_up()
     assert await roaming_alice.ended() == Ended("hangup", "caller")
     assert await bob.ended() == ENDED_NORMALLY
-    assert_heard(heard, sounds.b.once)
     assert_heard(bob.recording, sounds.a.once)
 
 
@@ -125,14 +126,31 @@ async def test_a_reloaded_page_keeps_its_call(
     await alice.page.reload()
     await alice.online()
     await alice.talks()
-    heard = tmp_path / "alice-heard.wav"
-    async with alice.recording(heard):
-        await asyncio.sleep(LISTEN_SECONDS)
+    await hear(tmp_path, (alice, sounds.b))
     await alice.hang_up()
     assert await alice.ended() == Ended("hangup", "caller")
     assert await bob.ended() == ENDED_NORMALLY
-    assert_heard(heard, sounds.b.once)
     assert_heard(bob.recording, sounds.a.once)
+
+
+async def test_a_page_reloaded_in_a_direct_call_is_heard_again(
+    alice: Softphone, shy_chromium: Browser, server: Server, sounds: Sounds, tmp_path: Path
+) -> None:
+    async with softphone(shy_chromium, server.url, voice=sounds.b.looped) as bob:
+        await bob.log_in(BOB.name, BOB.password)
+        await bob.dial("alice")
+        await alice.rings()
+        await alice.accept()
+        await alice.talks()
+        await bob.talks()
+        async with bob.moving():
+            await alice.page.reload()
+            await alice.online()
+        await alice.talks()
+        await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
+        await alice.hang_up()
+        assert await alice.ended() == Ended("hangup", "callee")
+        assert await bob.ended() == Ended("hangup", "callee")
 
 
 async def test_a_client_that_stays_away_leaves_its_call(
@@ -196,10 +214,9 @@ async def test_accept_may_come_before_the_call_was_seen(server: Server, wire: Cl
 
     phone = await wire.log_in(ALICE, device="phone")
     await phone.connect(server.url)
-    opening = phone.begin_open(woken_by=call)
-    accepting = phone.begin("call.accept", call=call)
-    await phone.opened(opening)
-    accepted = await accepting
+    opened = await phone.begin_open(woken_by=call)
+    accepted = await phone.request("call.accept", call=call)
+    assert opened.done()
     assert (accepted["media"], accepted["offer"]) == (1, OFFER)
     assert (await tablet.event("call.ended"))["reason"] == "answered_elsewhere"
 
@@ -216,7 +233,7 @@ async def test_two_that_accept_at_once_get_one_call(wire: Clients) -> None:
     for device in devices:
         await device.event("call.incoming")
 
-    answers = [device.begin("call.accept", call=call) for device in devices]
+    answers = [await device.begin("call.accept", call=call) for device in devices]
     results = await asyncio.gather(*answers, return_exceptions=True)
     won = [result for result in results if not isinstance(result, Refused)]
     lost = [result for result in results if isinstance(result, Refused)]

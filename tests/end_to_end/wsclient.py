@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -80,16 +80,13 @@ class Client:
 
     async def open(self, **params: Any) -> Params:
         """Open a session on the socket; `params` are added to session.open."""
-        return await self.opened(self.begin_open(**params))
+        self._session = await (await self.begin_open(**params))
+        return self._session
 
-    def begin_open(self, **params: Any) -> asyncio.Future[Any]:
+    async def begin_open(self, **params: Any) -> asyncio.Future[Any]:
         """Send session.open without waiting for its answer."""
         device = {"id": self._device, "platform": "other"}
-        return self.begin("session.open", token=self._token, device=device, **params)
-
-    async def opened(self, answer: asyncio.Future[Any]) -> Params:
-        self._session = await answer
-        return self._session
+        return await self.begin("session.open", token=self._token, device=device, **params)
 
     async def resume(self, url: str) -> Params:
         """Come back on a new socket; the events missed follow."""
@@ -109,17 +106,16 @@ class Client:
     async def request(self, method: str, **params: Any) -> Any:
         """Ask and wait for the result; Refused when it is an error."""
         async with asyncio.timeout(SECONDS):
-            return await self.begin(method, **params)
+            return await (await self.begin(method, **params))
 
-    def begin(self, method: str, **params: Any) -> asyncio.Future[Any]:
+    async def begin(self, method: str, **params: Any) -> asyncio.Future[Any]:
         """Send a request and return its result to come, so that others can follow at once."""
         assert self._socket is not None
         number = next(self._ids)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._answers[number] = answer
         message = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
-        sending = asyncio.ensure_future(self._socket.send_json(message))
-        sending.add_done_callback(lambda done: done.exception())
+        await self._socket.send_json(message)
         return answer
 
     async def call(self, address: str) -> str:
@@ -138,10 +134,6 @@ class Client:
         except TimeoutError:
             raise AssertionError(f"no {method} came, but {self._events}") from None
 
-    def has(self, method: str) -> bool:
-        """Whether such an event came and was not taken."""
-        return any(name == method for name, _ in self._events)
-
     async def dropped(self) -> int | None:
         """Wait until the socket is gone; the close code, if there was one."""
         assert self._reader is not None
@@ -152,7 +144,8 @@ class Client:
     async def close(self) -> None:
         """Leave: the session ends, and its socket."""
         if self._socket is not None and not self._socket.closed:
-            await asyncio.wait([self.begin("session.close")], timeout=SECONDS)
+            with suppress(ConnectionError):
+                await self.request("session.close")
             await self._socket.close()
         if self._reader is not None:
             await self._reader
@@ -170,14 +163,15 @@ class Client:
                 await self._take(frame.json())
         self.closed_with = socket.close_code
         for answer in self._answers.values():
-            answer.cancel()
+            if not answer.done():
+                answer.set_exception(ConnectionResetError("the socket is gone"))
         self._answers.clear()
 
     async def _take(self, message: Params) -> None:
         if "method" not in message:
             answer = self._answers.pop(message["id"])
             if answer.cancelled():
-                return
+                return  # whoever asked has timed out
             if "error" in message:
                 answer.set_exception(Refused(message["error"]))
             else:

@@ -1,0 +1,1 @@
+"""The softphone: the files that browsers load, a package so that an installation finds them."""
