@@ -57,10 +57,10 @@ def compare(recording: Path, source: Path) -> Verdict:
     return Verdict(_correlation(heard, expected), float(pesq(RATE, expected, heard, "nb")))
 
 
-def assert_heard(recording: Path, source: Path) -> None:
+def assert_heard(recording: Path, source: Path, *, least_pesq: float = MIN_PESQ) -> None:
     """The recording is the source, undisturbed, and sounds as good as a telephone call can."""
     verdict = compare(recording, source)
-    assert verdict.correlation >= MIN_CORRELATION and verdict.pesq >= MIN_PESQ, (
+    assert verdict.correlation >= MIN_CORRELATION and verdict.pesq >= least_pesq, (
         f"{recording} against {source.name}: {verdict}"
     )
 

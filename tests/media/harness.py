@@ -1,6 +1,7 @@
 """Calls set up through the engine in one line, and its events to wait for."""
 
 import asyncio
+import os
 from typing import TypeVar
 
 from media.aiortc_engine import AiortcEngine, MediaSettings
@@ -18,11 +19,18 @@ BROWSER_CODECS = {
 PCMU = ("0 101", "rtpmap:101 telephone-event/8000")
 OPUS = ("96 97", "rtpmap:96 opus/48000/2", "rtpmap:97 telephone-event/48000")
 
+# A narrow range of this process's own, for tests that need to know what is in it.
+FIRST_PORT = 20000 + os.getpid() % 400 * 20
+
 E = TypeVar("E", bound=MediaEvent)
 
 
 def quick(
-    *, port_min: int = 30000, port_max: int = 31999, silent_seconds: float = 30.0
+    *,
+    port_min: int = 30000,
+    port_max: int = 31999,
+    silent_seconds: float = 30.0,
+    report_seconds: float = 5.0,
 ) -> MediaSettings:
     """An engine of loopback only."""
     return MediaSettings(
@@ -31,6 +39,7 @@ def quick(
         port_min=port_min,
         port_max=port_max,
         silent_seconds=silent_seconds,
+        report_seconds=report_seconds,
         connect_seconds=5.0,
     )
 

@@ -8,6 +8,7 @@ from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import Connected, Failed, IceCandidate, Profile
 from tests.media.harness import (
     BROWSER_CODECS,
+    FIRST_PORT,
     PCMU,
     Events,
     browser_calls_phone,
@@ -73,7 +74,11 @@ class TestFailure:
     @pytest.fixture
     def settings(self) -> MediaSettings:
         return MediaSettings(
-            host=LOOPBACK, loopback=True, port_min=30000, port_max=30009, connect_seconds=0.3
+            host=LOOPBACK,
+            loopback=True,
+            port_min=FIRST_PORT,
+            port_max=FIRST_PORT + 9,
+            connect_seconds=0.3,
         )
 
     async def test_a_browser_that_never_comes_fails_in_words(
