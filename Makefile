@@ -1,13 +1,14 @@
 # make run      install into .venv and start the phone system with its demo accounts
 # make install  install only; then .venv/bin/wsphone
 # make test     everything that has to hold, with real programs
+# make screenshots   make the pictures of the README anew
 # make clean    forget .venv
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run install test lint unit end-to-end needs clean
+.PHONY: run install test lint unit end-to-end screenshots needs clean
 
 run: install
 	$(BIN)/wsphone run --demo
@@ -26,6 +27,10 @@ unit: needs
 
 end-to-end: needs
 	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end
+
+screenshots: needs
+	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end/test_first_run.py
+	cp build/screenshots/*.png docs/screenshots/
 
 needs: .venv/test-installed
 	PYTHON=$(BIN)/python tests/install-needs

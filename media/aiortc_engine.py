@@ -15,6 +15,7 @@ from media.bridge import BUFFER_SIZE, Side, Watch, join
 from media.engine import Figures, IceCandidate, MediaEvent, Profile
 from media.packet import Outgoing
 from media.ports import PortPool
+from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
 from media.webrtc_leg import WebrtcLeg
 from signaling.shared.errors import MediaError, WrongState
@@ -36,6 +37,7 @@ class MediaSettings:
     silent_seconds: float = 30.0
     rest_seconds: float = 60.0
     connect_seconds: float = 15.0
+    report_seconds: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,9 @@ class _Opened:
     leg: RtpLeg | WebrtcLeg
     offered: tuple[str, ...]
     peer: str | None
+    # Of our descriptions' o= line: the version rises with each (RFC 3264, section 8).
+    session_id: int = field(default_factory=lambda: secrets.randbits(62))
+    version: int = 1
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -78,6 +83,7 @@ class AiortcEngine:
         self._settling: set[asyncio.Task[None]] = set()
         self._sinks: list[Callable[[MediaEvent], None]] = []
         self._watch = Watch(self._sides, self._emit, silent_seconds=settings.silent_seconds)
+        self._reporter = Reporter(settings.report_seconds)
 
     def listen(self, sink: Callable[[MediaEvent], None]) -> None:
         """Have every event given to `sink`; several may listen."""
@@ -110,12 +116,11 @@ class AiortcEngine:
             await self._settle(opened, opened.leg.open)
             if self._legs.get(leg) is not opened:
                 raise MediaError("the leg was closed while it opened")
-            session_id = secrets.randbits(62)
             if description is None or agreement is None:
-                text = negotiate.make_offer(opened.leg.local, codecs, session_id=session_id)
+                text = negotiate.make_offer(opened.leg.local, codecs, session_id=opened.session_id)
             else:
                 text = negotiate.make_answer(
-                    description, agreement, opened.leg.local, session_id=session_id
+                    description, agreement, opened.leg.local, session_id=opened.session_id
                 )
                 self._reach(opened, description, agreement)
         except BaseException:
@@ -124,6 +129,7 @@ class AiortcEngine:
             await self._settle(opened, opened.leg.close)
             raise
         self._watch.start()
+        self._reporter.add(opened.leg.report)
         return text
 
     async def accept(self, leg: str, answer: str) -> str:
@@ -133,6 +139,24 @@ class AiortcEngine:
         agreement = negotiate.read_answer(description, opened.profile, opened.offered)
         self._reach(opened, description, agreement)
         return agreement.codec
+
+    async def update(self, leg: str, offer: str) -> str:
+        """See MediaEngine."""
+        opened = self._find(leg)
+        agreed = opened.leg.side.agreement
+        if agreed is None or not isinstance(opened.leg, RtpLeg):
+            raise WrongState("only an RTP leg that has agreed on its media takes a new offer")
+        description = sdp.parse(offer)
+        agreement = negotiate.agree(description, opened.profile, (agreed.codec,))
+        self._reach(opened, description, agreement)
+        opened.version += 1
+        return negotiate.make_answer(
+            description,
+            agreement,
+            opened.leg.local,
+            session_id=opened.session_id,
+            version=opened.version,
+        )
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
         """See MediaEngine; candidates of a leg that is gone, or has no ICE, are passed over."""
@@ -161,12 +185,13 @@ class AiortcEngine:
         """See MediaEngine; goes on to its end when the caller is cancelled."""
         opened = self._legs.pop(leg, None)
         if opened is not None:
-            log.info("call %s: leg %s closed: %s", opened.call, leg, opened.leg.side.figures())
+            log.debug("call %s: leg %s closed: %s", opened.call, leg, opened.leg.side.figures())
             await self._settle(opened, opened.leg.close)
 
     async def aclose(self) -> None:
         """Close all legs."""
         self._watch.stop()
+        self._reporter.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
         await asyncio.gather(*self._settling)
 

@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+from media import rtcp
 from media.dtmf import EventReceiver, EventSender
 from media.engine import Connected, Digit, Figures, MediaEvent, Silent
 from media.negotiate import Agreement
-from media.packet import HEADER_SIZE, Incoming, Outgoing, payload_offset
+from media.packet import HEADER_SIZE, Outgoing, payload_offset
+from media.reception import Delivery, Incoming
 from signaling.shared.errors import BadMessage, IncompatibleMedia, WrongState
 
 BUFFER_SIZE = 2048
@@ -16,6 +18,9 @@ BUFFER_SIZE = 2048
 # What a payload type stands for; plain numbers, since an Enum costs more than all else here.
 _UNKNOWN, _AUDIO, _EVENT = range(3)
 _NOTHING = bytes(128)
+
+# What monotonic time lacks to Unix time, read once: a clock that is set spoils no round trip.
+_EPOCH = time.time() - time.monotonic()
 
 
 class Side:
@@ -28,6 +33,7 @@ class Side:
     __slots__ = (
         "leg",
         "heard",
+        "heard_at",
         "agreement",
         "other",
         "stream",
@@ -35,6 +41,7 @@ class Side:
         "_send",
         "_emit",
         "_incoming",
+        "_delivery",
         "_kinds",
         "_numbers",
         "_events",
@@ -42,6 +49,8 @@ class Side:
         "_timer",
         "_connected",
         "_sent",
+        "_octets",
+        "_told_sent",
         "_dropped",
     )
 
@@ -56,6 +65,8 @@ class Side:
         self.leg = leg
         # Rises with every packet that proves the peer alive; the watch compares it.
         self.heard = 0
+        # When the last RTP packet came, in monotonic seconds.
+        self.heard_at = 0.0
         self.agreement: Agreement | None = None
         self.other: Side | None = None
         self.stream = stream
@@ -63,6 +74,7 @@ class Side:
         self._send = send
         self._emit = emit
         self._incoming = Incoming()
+        self._delivery = Delivery(stream.source, stream.sequence)
         self._kinds = _NOTHING
         # What we send with, by kind: None is not sent.
         self._numbers: tuple[int | None, ...] = (None, None, None)
@@ -71,6 +83,9 @@ class Side:
         self._timer: asyncio.TimerHandle | None = None
         self._connected = False
         self._sent = 0
+        self._octets = 0
+        # How many were sent by the report before, and by the one before that.
+        self._told_sent = (0, 0)
         self._dropped = 0
 
     def agree(self, agreement: Agreement) -> None:
@@ -86,10 +101,13 @@ class Side:
             kinds[number] = _AUDIO
         self._kinds = bytes(kinds)
         if agreement.peer_listens:
+            # What was held back from a peer that held us is not lost to it.
+            if self._numbers[_AUDIO] is None:
+                self.stream.forget_source()
             self._numbers = (None, agreement.payload_type, agreement.event_type)
         else:
             self._numbers = (None, None, None)
-        for part in (self.stream, self._events, self._digits):
+        for part in (self.stream, self._incoming, self._delivery, self._events, self._digits):
             part.set_clock_rate(agreement.clock_rate)
 
     def connected(self) -> None:
@@ -115,8 +133,8 @@ class Side:
             # Comfort noise, say: not for the other side, but the peer lives.
             self._dropped += 1
             return
-        now = time.monotonic()
-        self._incoming.note(buffer)
+        self.heard_at = now = time.monotonic()
+        self._incoming.note(buffer, now, timed=kind == _AUDIO)
         finished = self._hear_event(length, now) if kind == _EVENT else ()
         if self.other is not None:
             self.other.put(length, kind, now)
@@ -131,9 +149,12 @@ class Side:
             return
         if self._timer is not None:
             return
-        self.stream.rewrite(self.buffer, number, now)
+        buffer = self.buffer
+        self.stream.rewrite(buffer, number, now)
+        size = length - (HEADER_SIZE if buffer[0] == 0x80 else payload_offset(buffer, length))
         if self._send(length):
             self._sent += 1
+            self._octets += size
         else:
             self._dropped += 1
 
@@ -149,14 +170,43 @@ class Side:
             self._send_events()
 
     def figures(self) -> Figures:
-        """The counts so far."""
+        """How well the streams travelled so far."""
+        trip = self._delivery.round_trip
         return Figures(
             codec=self.agreement.codec if self.agreement else "",
-            received=self._incoming.received,
-            sent=self._sent,
-            lost=self._incoming.lost,
+            received=self._incoming.direction(trip),
+            sent=self._delivery.direction(self._sent),
+            round_trip_ms=None if trip is None else round(trip * 1000, 1),
             dropped=self._dropped,
         )
+
+    def hear_reports(self, packet: bytes) -> bool:
+        """Take the peer's RTCP; whether it proves that the peer lives and stays."""
+        heard = rtcp.read(packet)
+        if heard is None:
+            return False
+        now = time.monotonic()
+        for source, sender in heard.senders:
+            self._incoming.hear(source, sender, now)
+        ntp = rtcp.ntp_time(_EPOCH + now)
+        for block in heard.blocks:
+            self._delivery.hear(block, ntp)
+        self.heard += heard.stays
+        return heard.stays
+
+    def report(self, cname: str) -> bytes:
+        """Our report for the peer: a sender's, if we sent since the one before the last."""
+        now = time.monotonic()
+        sender = None
+        if self._sent != self._told_sent[1]:
+            sender = rtcp.SenderInfo(
+                ntp=rtcp.ntp_time(_EPOCH + now),
+                timestamp=self.stream.timestamp_at(now),
+                packets=self._sent,
+                octets=self._octets,
+            )
+        self._told_sent = (self._sent, self._told_sent[0])
+        return rtcp.report(self.stream.source, cname, sender, self._incoming.block(now))
 
     def expire_event(self, now: float) -> None:
         """Report an event whose end never came."""
@@ -197,7 +247,9 @@ class Side:
             self.stream.write_header(self.buffer, number, event.timestamp, now, marker=event.marker)
             length = HEADER_SIZE + len(event.payload)
             self.buffer[HEADER_SIZE:length] = event.payload
-            self._sent += self._send(length)
+            if self._send(length):
+                self._sent += 1
+                self._octets += len(event.payload)
         due = self._digits.due
         if due is None:
             self._timer = None
@@ -268,7 +320,8 @@ class Watch:
     def _look(
         self, side: Side, before: tuple[int, float, bool] | None, now: float
     ) -> tuple[int, float, bool]:
-        if before is None or before[0] != side.heard:
+        held = side.agreement is not None and not side.agreement.peer_talks
+        if before is None or before[0] != side.heard or held:
             return side.heard, now, False
         heard, since, told = before
         if not told and now - since >= self._silent_seconds:

@@ -107,6 +107,8 @@ class EventReceiver:
         self._timestamp = -1
         self._code = 0
         self._duration = 0
+        # The segments of this event that went before (RFC 4733, section 2.5.1.3).
+        self._before = 0
         self._heard_at = 0.0
         self._open = False
 
@@ -125,7 +127,11 @@ class EventReceiver:
         if timestamp != self._timestamp:
             if self._is_older(timestamp):
                 return []
-            finished = self._finish()
+            if self._goes_on(timestamp, code):
+                self._before += _MAX_FIELD
+            else:
+                finished = self._finish()
+                self._before = 0
             self._timestamp, self._code, self._duration = timestamp, code, 0
             self._open = True
         self._duration = max(self._duration, duration)
@@ -143,8 +149,14 @@ class EventReceiver:
         behind = (self._timestamp - timestamp) & 0xFFFFFFFF
         return self._timestamp >= 0 and 0 < behind < 2 * self._rate
 
+    def _goes_on(self, timestamp: int, code: int) -> bool:
+        """Whether this is the next segment of an event too long for its field."""
+        step = (timestamp - self._timestamp) & 0xFFFFFFFF
+        return self._open and code == self._code and step == _MAX_FIELD
+
     def _finish(self) -> list[tuple[str, int]]:
         if not self._open:
             return []
         self._open = False
-        return [(DIGITS[self._code], round(self._duration * 1000 / self._rate))]
+        units = self._before + self._duration
+        return [(DIGITS[self._code], round(units * 1000 / self._rate))]

@@ -51,14 +51,44 @@ MediaEvent = Connected | Silent | Failed | Digit
 
 
 @dataclass(frozen=True, slots=True)
+class Direction:
+    """A stream's packets since the leg was opened; None is what its receiver has not told.
+
+    `jitter_ms` is the newest; `mos`, from 1 to 4.4, judges the whole stream by its losses.
+    """
+
+    packets: int
+    lost: int | None
+    jitter_ms: float | None
+    mos: float | None
+
+    def __str__(self) -> str:
+        if self.lost is None:
+            return f"{self.packets} packets"
+        told = f"{self.packets} packets, {self.lost} lost, jitter {self.jitter_ms} ms"
+        return told if self.mos is None else f"{told}, mos {self.mos}"
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
-    """Packets of one leg since it was opened; `codec` is empty until one is agreed."""
+    """How a leg's sound travels, `received` from the peer and `sent` to it.
+
+    `sent` is what the peer reports: its losses are those of the whole way from the other leg's
+    peer. `codec` is empty until one is agreed; `dropped` are packets that were not passed on.
+    """
 
     codec: str
-    received: int
-    sent: int
-    lost: int
+    received: Direction
+    sent: Direction
+    round_trip_ms: float | None
     dropped: int
+
+    def __str__(self) -> str:
+        trip = "unknown" if self.round_trip_ms is None else f"{self.round_trip_ms} ms"
+        return (
+            f"{self.codec or 'no codec'}, received {self.received}; sent {self.sent}; "
+            f"round trip {trip}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +131,12 @@ class MediaEngine(Protocol):
         """Take the answer to the offer that `open` made; returns the codec agreed on.
 
         An RTP leg may be answered again, early and then finally; a WebRTC leg only once.
+        """
+
+    async def update(self, leg: str, offer: str) -> str:
+        """Take a new offer of an RTP leg's peer: held or not, or elsewhere; returns our answer.
+
+        The codec stays what was agreed; IncompatibleMedia, and nothing changes, without it.
         """
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:

@@ -57,6 +57,7 @@ class Agreement:
     heard: frozenset[int]
     heard_events: frozenset[int]
     peer_listens: bool
+    peer_talks: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +206,14 @@ def make_offer(local: Local, codecs: tuple[str, ...], *, session_id: int) -> str
     return _description(local, ["0"] if webrtc else [], [lines], session_id)
 
 
-def make_answer(offer: Description, agreement: Agreement, local: Local, *, session_id: int) -> str:
+def make_answer(
+    offer: Description,
+    agreement: Agreement,
+    local: Local,
+    *,
+    session_id: int,
+    version: int = 1,
+) -> str:
     """Our answer: one codec and telephone-event; every other section of the offer is refused."""
     webrtc = isinstance(local, WebrtcLocal)
     audio = find_audio(offer, Profile.WEBRTC if webrtc else Profile.RTP)
@@ -220,10 +228,19 @@ def make_answer(offer: Description, agreement: Agreement, local: Local, *, sessi
         setup = "passive"
     lines += _transport(local, setup=setup, mid=audio.mid, mux=audio.rtcp_mux)
     lines += _codec_lines([(agreement.payload_type, _CARRIED[agreement.codec])], events)
-    lines.append("a=" + _MIRRORED[audio.direction])
+    lines.append("a=" + _MIRRORED[_direction(audio)])
     sections = [lines if section is audio else _refusal(section) for section in offer.media]
     bundled = [audio.mid] if audio.mid is not None and offer.bundle(audio.mid) else []
-    return _description(local, bundled, sections, session_id)
+    return _description(local, bundled, sections, session_id, version)
+
+
+def _direction(section: MediaSection) -> str:
+    """What the peer does: the old way of holding, an address of zeros, is one (RFC 3264, 8.4)."""
+    # A browser that trickles writes the same address and means nothing by it.
+    plain = section.protocol in _PROTOCOLS[Profile.RTP]
+    if not plain or section.host not in ("0.0.0.0", "::"):
+        return section.direction
+    return "sendonly" if section.direction == "sendrecv" else "inactive"
 
 
 def _agreement(
@@ -234,6 +251,7 @@ def _agreement(
     heard: Iterable[int],
     heard_events: Iterable[int | None],
 ) -> Agreement:
+    direction = _direction(section)
     return Agreement(
         codec=name,
         clock_rate=_CARRIED[name].clock_rate,
@@ -241,7 +259,9 @@ def _agreement(
         event_type=event,
         heard=frozenset(heard),
         heard_events=frozenset(kind for kind in heard_events if kind is not None),
-        peer_listens=section.direction in ("sendrecv", "recvonly"),
+        peer_listens=direction in ("sendrecv", "recvonly"),
+        # A peer that holds (sendonly) may play music, and may as well send nothing at all.
+        peer_talks=direction == "sendrecv",
     )
 
 
@@ -325,10 +345,14 @@ def _refusal(section: MediaSection) -> list[str]:
 
 
 def _description(
-    local: Local, bundled: list[str], sections: list[list[str]], session_id: int
+    local: Local,
+    bundled: list[str],
+    sections: list[list[str]],
+    session_id: int,
+    version: int = 1,
 ) -> str:
     address = local.address if isinstance(local, RtpLocal) else local.candidates[0].address
-    head = ["v=0", f"o=- {session_id} 1 {_connection(address)}", "s=-", "t=0 0"]
+    head = ["v=0", f"o=- {session_id} {version} {_connection(address)}", "s=-", "t=0 0"]
     if bundled:
         head.append("a=group:BUNDLE " + " ".join(bundled))
     parts = [Section(head), *map(Section, sections)]

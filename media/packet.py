@@ -1,6 +1,8 @@
-"""RTP packets (RFC 3550): checks, loss, and one outgoing stream that never jumps backwards."""
+"""RTP packets (RFC 3550): checks, and one outgoing stream that never jumps backwards."""
 
 import struct
+
+from media.reception import MAX_DROPOUT, MAX_MISORDER
 
 MAX_PACKET = 1500
 HEADER_SIZE = 12
@@ -9,10 +11,8 @@ _HEADER = struct.Struct("!BBHII")
 _MARKER = 0x80
 _VERSION_2 = 0x80
 _PLAIN_FIRST_BYTE = 0x80
-# RFC 3550, appendix A.1: a sequence number further off than these is a source that began anew.
-_MAX_DROPOUT = 3000
-_MAX_MISORDER = 100
 _FRAME_SECONDS = 0.02
+_LEAP_SECONDS = 2
 
 
 def is_rtcp(second_byte: int) -> bool:
@@ -33,43 +33,6 @@ def payload_offset(packet: bytearray | bytes, length: int) -> int:
                 return 0
             offset += 4 + 4 * int.from_bytes(packet[offset + 2 : offset + 4], "big")
     return offset if offset <= length else 0
-
-
-class Incoming:
-    """What came in from one peer, over all its sources: how many, and how many are missing."""
-
-    __slots__ = ("received", "_missed", "_source", "_first", "_highest", "_here")
-
-    def __init__(self) -> None:
-        self.received = 0
-        self._missed = 0
-        self._source = -1
-        self._first = 0
-        self._highest = 0
-        self._here = 0
-
-    @property
-    def lost(self) -> int:
-        """Expected minus received (RFC 3550, A.3), never below 0: repeats do not heal losses."""
-        return self._missed + max(0, self._highest - self._first + 1 - self._here)
-
-    def note(self, packet: bytearray) -> None:
-        """Count a packet."""
-        _, _, sequence, _, source = _HEADER.unpack_from(packet)
-        self.received += 1
-        step = (sequence - self._highest) & 0xFFFF
-        if source != self._source or _MAX_DROPOUT < step < 0x10000 - _MAX_MISORDER:
-            self._begin(source, sequence)
-        elif step < 0x8000:
-            self._highest += step
-        self._here += 1
-
-    def _begin(self, source: int, sequence: int) -> None:
-        if self._here:
-            self._missed = self.lost
-        self._source = source
-        self._first = self._highest = sequence
-        self._here = 0
 
 
 class Outgoing:
@@ -104,6 +67,11 @@ class Outgoing:
         self._begun = False
         self._renumber = False
 
+    @property
+    def sequence(self) -> int:
+        """The number of the last packet; before the first one, that of none."""
+        return self._sequence
+
     def set_clock_rate(self, rate: int) -> None:
         """The codec's clock rate, in which time passes for the stream."""
         self._rate = rate
@@ -116,7 +84,8 @@ class Outgoing:
         """Make a source's packet, in place, the next of this stream."""
         first, second, sequence, timestamp, source = _HEADER.unpack_from(packet)
         step = (sequence + self._sequence_shift - self._sequence) & 0xFFFF
-        if source != self._from or _MAX_DROPOUT < step < 0x10000 - _MAX_MISORDER:
+        begins = source != self._from or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER
+        if begins or (step < 0x8000 and self._was_set(timestamp, now)):
             self._follow(source, sequence, timestamp, now)
             second |= _MARKER
             step = 1
@@ -128,8 +97,10 @@ class Outgoing:
         number = (sequence + self._sequence_shift) & 0xFFFF
         if step < 0x8000:
             self._sequence = number
-            self._timestamp = timestamp
-            self._at = now
+            # An event's packets all carry the time of its beginning.
+            if timestamp != self._timestamp or not self._at:
+                self._timestamp = timestamp
+                self._at = now
         kind = second & _MARKER | payload_type
         _HEADER.pack_into(packet, 0, first, kind, number, timestamp, self.source)
 
@@ -150,6 +121,16 @@ class Outgoing:
         self._renumber = True
         kind = (_MARKER if marker else 0) | payload_type
         _HEADER.pack_into(packet, 0, _VERSION_2, kind, self._sequence, timestamp, self.source)
+
+    def _was_set(self, timestamp: int, now: float) -> bool:
+        """Whether the source's clock was set: it leapt, and not by the time that passed."""
+        leap = _LEAP_SECONDS * self._rate
+        step = (timestamp + self._timestamp_shift - self._timestamp) & 0xFFFFFFFF
+        if leap < step < 0x100000000 - leap:
+            # Beyond half the range it leapt backwards.
+            step -= (step & 0x80000000) << 1
+            return abs(step - (now - self._at) * self._rate) > leap
+        return False
 
     def _follow(self, source: int, sequence: int, timestamp: int, now: float) -> None:
         """Shift a new source so that it follows the last packet, by the time that passed."""

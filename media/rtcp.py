@@ -1,44 +1,178 @@
-"""RTCP (RFC 3550, section 6): which packets prove that a peer lives, and our goodbye."""
+"""RTCP (RFC 3550, section 6): our reports and our goodbye, and reading those of a peer."""
 
 import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-_RECEIVER_REPORT = 201
-_SOURCE_DESCRIPTION = 202
-_GOODBYE = 203
+SENDER_REPORT = 200
+RECEIVER_REPORT = 201
+SOURCE_DESCRIPTION = 202
+GOODBYE = 203
+
 _KINDS = range(192, 224)
 _CNAME = 1
-_MAX_SOURCES = 31
+_MAX_COUNT = 31
+_WORD = 0xFFFFFFFF
+# Seconds from 1900, where NTP begins, to 1970.
+_NTP_EPOCH = 2_208_988_800
+# RFC 3550, section 6.3.1: e - 3/2, by which the wait would come out too short on average.
+_COMPENSATION = 1.21828
+
+_SENDER = struct.Struct("!QIII")
+_BLOCK = struct.Struct("!IIIIII")
 
 
-def proves_life(packet: bytes | bytearray | memoryview) -> bool:
-    """Whether a compound packet is well-formed and comes from a peer that stays.
+@dataclass(frozen=True, slots=True)
+class SenderInfo:
+    """What a sender tells of its stream: the same moment in NTP's time and in RTP's."""
 
-    It begins with a report, unless it is of reduced size (RFC 5506), and holds no BYE.
+    ntp: int
+    timestamp: int
+    packets: int
+    octets: int
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What a receiver tells of the stream `source`; times are in 1/65536 of a second.
+
+    `lost` may be negative, by repeats; `fraction` is in 1/256 since the report before.
     """
-    offset, kinds = 0, []
-    while offset < len(packet):
-        if len(packet) - offset < 4 or packet[offset] & 0xC0 != 0x80:
-            return False
-        kinds.append(packet[offset + 1])
-        offset += 4 + 4 * int.from_bytes(packet[offset + 2 : offset + 4], "big")
-    if offset != len(packet):
-        return False
-    return bool(kinds) and all(kind in _KINDS for kind in kinds) and _GOODBYE not in kinds
+
+    source: int
+    fraction: int
+    lost: int
+    highest: int
+    jitter: int
+    last_report: int
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reports:
+    """A compound packet: who sent each sender report, all blocks, and whether the peer stays."""
+
+    senders: tuple[tuple[int, SenderInfo], ...]
+    blocks: tuple[Block, ...]
+    stays: bool
+
+
+def read(packet: bytes) -> Reports | None:
+    """Take a compound packet apart; None when any part of it is malformed.
+
+    It begins with a report, unless it is of reduced size (RFC 5506); what else it holds is passed
+    over. A datagram's length bounds the work.
+    """
+    senders: list[tuple[int, SenderInfo]] = []
+    blocks: list[Block] = []
+    kinds = []
+    for part in _parts(packet):
+        if part is None:
+            return None
+        kind, count, body = part
+        kinds.append(kind)
+        if kind not in (SENDER_REPORT, RECEIVER_REPORT):
+            continue
+        offset = 4 + (_SENDER.size if kind == SENDER_REPORT else 0)
+        if len(body) < offset + count * _BLOCK.size:
+            return None
+        if kind == SENDER_REPORT:
+            senders.append(
+                (int.from_bytes(body[:4], "big"), SenderInfo(*_SENDER.unpack_from(body, 4)))
+            )
+        blocks += (_read_block(body, offset + index * _BLOCK.size) for index in range(count))
+    return Reports(tuple(senders), tuple(blocks), GOODBYE not in kinds) if kinds else None
+
+
+def report(source: int, cname: str, sender: SenderInfo | None, block: Block | None) -> bytes:
+    """Our compound report: of a sender, or of one that only receives, and who we are."""
+    body = struct.pack("!I", source)
+    if sender is not None:
+        body += _SENDER.pack(
+            sender.ntp, sender.timestamp, sender.packets & _WORD, sender.octets & _WORD
+        )
+    if block is not None:
+        body += _write_block(block)
+    kind = RECEIVER_REPORT if sender is None else SENDER_REPORT
+    return _packet(block is not None, kind, body) + _description(source, cname)
 
 
 def goodbye(source: int, cname: str) -> bytes:
     """The compound packet that ends our stream: an empty report, our name, BYE (section 6.6)."""
-    name = cname.encode()[:255]
-    chunk = struct.pack("!IBB", source, _CNAME, len(name)) + name
-    chunk += bytes(4 - len(chunk) % 4)
-    return b"".join(
-        (
-            _header(0, _RECEIVER_REPORT, 4) + struct.pack("!I", source),
-            _header(1, _SOURCE_DESCRIPTION, len(chunk)) + chunk,
-            _header(1, _GOODBYE, 4) + struct.pack("!I", source),
-        )
+    return report(source, cname, None, None) + _packet(1, GOODBYE, struct.pack("!I", source))
+
+
+def ntp_time(unix_seconds: float) -> int:
+    """NTP's 64 bits: seconds since 1900 and their fraction (section 4)."""
+    return round((unix_seconds + _NTP_EPOCH) * 2**32) & 0xFFFFFFFFFFFFFFFF
+
+
+def middle(ntp: int) -> int:
+    """The middle 32 bits of NTP's 64, in which reports count time."""
+    return ntp >> 16 & _WORD
+
+
+def round_trip(block: Block, now_ntp: int) -> float | None:
+    """Seconds to the peer and back (section 6.4.1); None when it has had no report of ours.
+
+    The peer's rounding may make it seem negative; half the range or more is nonsense.
+    """
+    if not block.last_report:
+        return None
+    elapsed = (middle(now_ntp) - block.last_report - block.delay) & _WORD
+    if elapsed >= 0xFFFF0000:
+        return 0.0
+    return elapsed / 65536 if elapsed < 0x80000000 else None
+
+
+def next_wait(seconds: float, chance: float, *, first: bool) -> float:
+    """How long to wait for the next report (section 6.3.1); `chance` is between 0 and 1.
+
+    Two members of a call stay far below the bandwidth that reports may take: it is `seconds`, the
+    least interval, that counts, spread so that reports do not fall into step, half at the start.
+    """
+    return (seconds / 2 if first else seconds) * (0.5 + chance) / _COMPENSATION
+
+
+def _parts(packet: bytes) -> Iterator[tuple[int, int, bytes] | None]:
+    """The kind, the count and the body of each packet in a compound; None for a broken end."""
+    offset = 0
+    while offset < len(packet):
+        size = 4 + 4 * int.from_bytes(packet[offset + 2 : offset + 4], "big")
+        head = packet[offset : offset + 2]
+        broken = len(head) < 2 or head[0] & 0xC0 != 0x80 or head[1] not in _KINDS
+        if broken or offset + max(size, 4) > len(packet):
+            yield None
+            return
+        yield head[1], head[0] & 0x1F, packet[offset + 4 : offset + size]
+        offset += size
+
+
+def _read_block(body: bytes, offset: int) -> Block:
+    source, loss, highest, jitter, last_report, delay = _BLOCK.unpack_from(body, offset)
+    lost = loss & 0xFFFFFF
+    # 24 bits with a sign
+    lost -= (lost & 0x800000) << 1
+    return Block(source, loss >> 24, lost, highest, jitter, last_report, delay)
+
+
+def _write_block(block: Block) -> bytes:
+    lost = min(max(block.lost, -0x800000), 0x7FFFFF) & 0xFFFFFF
+    return _BLOCK.pack(
+        block.source,
+        block.fraction << 24 | lost,
+        block.highest & _WORD,
+        min(block.jitter, _WORD),
+        block.last_report,
+        min(block.delay, _WORD),
     )
 
 
-def _header(count: int, kind: int, size: int) -> bytes:
-    return struct.pack("!BBH", 0x80 | count & _MAX_SOURCES, kind, size // 4)
+def _description(source: int, cname: str) -> bytes:
+    name = cname.encode()[:255]
+    chunk = struct.pack("!IBB", source, _CNAME, len(name)) + name
+    return _packet(1, SOURCE_DESCRIPTION, chunk + bytes(4 - len(chunk) % 4))
+
+
+def _packet(count: int, kind: int, body: bytes) -> bytes:
+    return struct.pack("!BBH", 0x80 | count & _MAX_COUNT, kind, len(body) // 4) + body

@@ -18,6 +18,9 @@ from media.sdp import reachable_address
 Address = tuple[Any, ...]
 Received = Callable[[bytes, Address], None]
 
+MOVED_SECONDS = 2.0
+"""How long the peer's address must be silent before another port of its host counts as its."""
+
 
 class _Socket(asyncio.DatagramProtocol):
     """One of the pair's sockets, each datagram given to `received`."""
@@ -39,7 +42,8 @@ class RtpLeg:
 
     Until the peer is heard we send to where its description says. The first proper packet from
     the host of its description, or from the host that signals for it (a phone behind NAT writes
-    an address that is not its own), fixes the peer's address; all others are strangers.
+    an address that is not its own), fixes the peer's address; all others are strangers, until it
+    has been silent for a while: a NAT may have given the phone another port.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class RtpLeg:
         self._target: Address | None = None
         self._rtcp_target: Address | None = None
         self._latched: Address | None = None
+        self._closed = False
 
     @property
     def local(self) -> RtpLocal:
@@ -110,9 +115,16 @@ class RtpLeg:
             rtcp_port = remote.port if remote.rtcp_mux else remote.rtcp_port
             self._rtcp_target = (host, rtcp_port)
 
+    def report(self) -> bool:
+        """Send the peer our report; False once the leg is closed."""
+        if self._rtcp_target is not None:
+            self._send_control(self.side.report(self._cname))
+        return not self._closed
+
     async def close(self) -> None:
         """Say goodbye, close both sockets and let the ports rest."""
-        self._say_goodbye()
+        self._send_control(rtcp.goodbye(self.side.stream.source, self._cname))
+        self._closed = True
         self.side.close()
         endpoints, self._endpoints = self._endpoints, []
         for transport, _ in endpoints:
@@ -146,18 +158,21 @@ class RtpLeg:
 
     def _received(self, data: bytes, addr: Address) -> None:
         length = len(data)
-        if length > MAX_PACKET or not payload_offset(data, length):
+        control = length > 1 and is_rtcp(data[1])
+        if length > MAX_PACKET or not (control or payload_offset(data, length)):
             self.side.drop()
         elif addr != self._latched and not self._latch(data[1], addr):
             self.side.drop()
-        elif is_rtcp(data[1]):
-            self._hear_rtcp(data)
+        elif control:
+            self.side.hear_reports(data)
         else:
             self.side.buffer[:length] = data
             self.side.take(length)
 
     def _latch(self, second_byte: int, addr: Address) -> bool:
-        if self._latched is not None or addr[0] not in self._hosts:
+        if addr[0] not in self._hosts:
+            return False
+        if self._latched is not None and time.monotonic() < self.side.heard_at + MOVED_SECONDS:
             return False
         if is_rtcp(second_byte) or not self.side.knows(second_byte):
             return False
@@ -170,21 +185,15 @@ class RtpLeg:
     def _received_rtcp(self, data: bytes, addr: Address) -> None:
         if len(data) > MAX_PACKET or addr[0] not in self._hosts:
             self.side.drop()
-        elif self._hear_rtcp(data):
+        elif self.side.hear_reports(data):
             self._rtcp_target = addr
 
-    def _hear_rtcp(self, data: bytes) -> bool:
-        alive = rtcp.proves_life(data)
-        self.side.heard += alive
-        return alive
-
-    def _say_goodbye(self) -> None:
+    def _send_control(self, packet: bytes) -> None:
         if self._rtcp_target is None or not self._sockets:
             return
         muxed = self._remote is not None and self._remote.rtcp_mux
-        packet = rtcp.goodbye(self.side.stream.source, self._cname)
         try:
             self._sockets[0 if muxed else 1].sendto(packet, self._rtcp_target)
         except OSError:
-            # A courtesy: the peer learns of the end by signalling as well.
+            # A courtesy: the next report tells the same, and signalling tells the end.
             return

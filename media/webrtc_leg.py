@@ -86,6 +86,8 @@ class WebrtcLeg:
         # From the start, since the peer's checks may come before its answer does: with two
         # controlled sides the roles would change, and once more when the answer comes.
         hooks.set_controlling(self._gatherer, controlling=offers)
+        self._paired = asyncio.Event()
+        hooks.on_nominated(self._gatherer, self._paired.set)
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._srtp: hooks.Srtp | None = None
@@ -149,10 +151,16 @@ class WebrtcLeg:
         for candidate in candidates[:room]:
             await self._ice.addRemoteCandidate(hooks.to_aiortc(candidate))
 
+    def report(self) -> bool:
+        """Send the browser our report; False once the leg is closed."""
+        if self._state is State.UP:
+            self._send_control(self.side.report(self._cname))
+        return self._state is not State.CLOSED
+
     async def close(self) -> None:
         """Say goodbye, stop DTLS and ICE, close the sockets and let the port rest."""
         if self._state is State.UP:
-            self._say_goodbye()
+            self._send_control(rtcp.goodbye(self.side.stream.source, self._cname))
         self._set_state(State.CLOSED)
         self.side.close()
         if self._connecting is not None:
@@ -170,28 +178,21 @@ class WebrtcLeg:
 
     async def _connect(self, remote: WebrtcRemote) -> None:
         try:
-            async with asyncio.timeout(self._connect_seconds):
-                await self._connect_ice(remote)
-                if self._ice.state == "completed":
+            async with asyncio.timeout(self._connect_seconds), asyncio.TaskGroup() as group:
+                await self.add_candidates(list(remote.candidates))
+                group.create_task(self._connect_ice(remote))
+                await self._paired.wait()
+                if hooks.nominated(self._ice) is not None:
                     await self._connect_dtls(remote)
+                self._come_up()
         except TimeoutError:
             self._fail(f"{self._missing()} within {self._connect_seconds:g} s")
-            return
         except Exception:
             # Whatever the peer made the libraries do, it is this leg that fails, and only it.
             log.exception("leg %s: connecting failed", self.side.leg)
             self._fail("connecting to the browser failed on our side")
-            return
-        if self._dtls.state != "connected":
-            self._fail(self._missing())
-            return
-        self._srtp = hooks.Srtp(self._dtls, self.side.buffer)
-        self._pair = hooks.nominated(self._ice)
-        self._set_state(State.UP)
-        self.side.connected()
 
     async def _connect_ice(self, remote: WebrtcRemote) -> None:
-        await self.add_candidates(list(remote.candidates))
         # The end of candidates is never signalled to aioice: with names passed over it may have
         # no pair yet, would give up, and not wait for the peer's own checks.
         await self._ice.start(
@@ -199,6 +200,16 @@ class WebrtcLeg:
                 usernameFragment=remote.ufrag, password=remote.password, iceLite=remote.ice_lite
             )
         )
+        self._paired.set()
+
+    def _come_up(self) -> None:
+        if self._dtls.state != "connected":
+            self._fail(self._missing())
+            return
+        self._srtp = hooks.Srtp(self._dtls, self.side.buffer)
+        self._pair = hooks.nominated(self._ice)
+        self._set_state(State.UP)
+        self.side.connected()
 
     async def _connect_dtls(self, remote: WebrtcRemote) -> None:
         self._dtls.on("statechange", self._dtls_changed)
@@ -208,7 +219,7 @@ class WebrtcLeg:
         await self._dtls.start(RTCDtlsParameters(fingerprints=prints))
 
     def _missing(self) -> str:
-        if self._ice.state != "completed":
+        if hooks.nominated(self._ice) is None:
             return "no address of the browser could be reached by ICE"
         return "the DTLS handshake with the browser did not succeed"
 
@@ -289,7 +300,7 @@ class WebrtcLeg:
         self.side.buffer[:length] = data
         if is_rtcp(data[1]):
             size = self._srtp.unprotect_rtcp(length)
-            self.side.heard += rtcp.proves_life(bytes(self.side.buffer[:size]))
+            self.side.hear_reports(bytes(self._view[:size]))
             return
         size = self._srtp.unprotect(length)
         if payload_offset(self.side.buffer, size):
@@ -297,8 +308,7 @@ class WebrtcLeg:
         else:
             self.side.drop()
 
-    def _say_goodbye(self) -> None:
-        packet = rtcp.goodbye(self.side.stream.source, self._cname)
+    def _send_control(self, packet: bytes) -> None:
         self.side.buffer[: len(packet)] = packet
         size = self._srtp.protect_rtcp(len(packet)) if self._srtp else 0
         if size:

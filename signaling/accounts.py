@@ -14,7 +14,7 @@ from signaling.revocations import AccountRemoved, PasswordChanged, Revocations
 from signaling.shared.errors import BadMessage, NotFound, WrongState
 from signaling.shared.model import Account
 from signaling.store import Store
-from signaling.tables import accounts, addresses, calls, logins
+from signaling.tables import accounts, addresses, blocked, calls, logins
 
 _NAME_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "._-")
 _MAX_NAME_LENGTH = 64
@@ -84,10 +84,15 @@ class Accounts:
 
     async def all(self) -> list[Account]:
         """Everybody, by name."""
+        return await self.first(None)
+
+    async def first(self, at_most: int | None) -> list[Account]:
+        """So many of them, by name; None for everybody."""
         query = (
             select(*ACCOUNT_COLUMNS)
             .where(accounts.c.domain == self.domain)
             .order_by(accounts.c.name)
+            .limit(at_most)
         )
         async with self._store.read() as connection:
             return [account_of(row) for row in await connection.execute(query)]
@@ -161,12 +166,14 @@ class Accounts:
             row = (await connection.execute(query)).first()
             if row is None:
                 raise NotFound("there is no such account")
-            for party, address in (
+            for party, column in (
                 (calls.c.caller, calls.c.caller_address),
                 (calls.c.callee, calls.c.callee_address),
             ):
-                blank = update(calls).where(party == account).values({address: ""})
+                blank = update(calls).where(party == account).values({column: ""})
                 await connection.execute(blank)
+            address = f"{row.name}@{row.domain}"
+            await connection.execute(delete(blocked).where(blocked.c.address == address))
             await connection.execute(delete(accounts).where(accounts.c.id == account))
             nobodys = calls.c.caller.is_(None) & calls.c.callee.is_(None)
             await connection.execute(delete(calls).where(nobodys))

@@ -11,7 +11,9 @@ from aiohttp import web
 from signaling.export import export_account
 from signaling.guard import Network, source_of
 from signaling.http import TooMany, bearer_of, json_response, peer_of, read_json
+from signaling.linphone import Settings
 from signaling.logins import Principal, Tokens
+from signaling.provisioning import Provisioning
 from signaling.records import Records
 from signaling.shared.errors import Forbidden, NotAuthenticated
 from signaling.shared.model import Account
@@ -47,16 +49,21 @@ class _NewPhone(msgspec.Struct):
     name: str = ""
 
 
+class _NewBlock(msgspec.Struct):
+    address: str
+
+
 def add_api(
     app: web.Application,
     records: Records,
     *,
+    provisioning: Provisioning,
     trusted_proxies: Sequence[Network] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Add everything under /api/ to the application."""
     door = _Door(records, trusted_proxies, clock)
-    desk = _Desk(records, door)
+    desk = _Desk(records, door, provisioning)
     app.router.add_post("/api/login", door.login)
     app.router.add_post("/api/token", door.token)
     app.router.add_post("/api/logout", door.logout)
@@ -67,6 +74,9 @@ def add_api(
     app.router.add_get("/api/phones", door.inside(desk.phones))
     app.router.add_post("/api/phones", door.inside(desk.add_phone))
     app.router.add_delete("/api/phones/{phone}", door.inside(desk.remove_phone))
+    app.router.add_get("/api/blocked", door.inside(desk.blocked))
+    app.router.add_post("/api/blocked", door.inside(desk.block))
+    app.router.add_delete("/api/blocked/{address}", door.inside(desk.unblock))
 
 
 class _Door:
@@ -139,9 +149,10 @@ class _Door:
 class _Desk:
     """What an account may do about itself."""
 
-    def __init__(self, records: Records, door: _Door) -> None:
+    def __init__(self, records: Records, door: _Door, provisioning: Provisioning) -> None:
         self._records = records
         self._door = door
+        self._provisioning = provisioning
 
     async def account(self, _request: web.Request, principal: Principal) -> web.Response:
         return json_response(_account(principal.account))
@@ -172,7 +183,7 @@ class _Desk:
         return json_response({"phones": [asdict(phone) for phone in phones]})
 
     async def add_phone(self, request: web.Request, principal: Principal) -> web.Response:
-        """The only answer that holds the secret."""
+        """The only answer that holds the secret; a phone gets it by `provisioning`, once."""
         asked = await read_json(request, _NewPhone)
         account = principal.account
         phone, secret = await self._records.phones.add(account, asked.name)
@@ -180,11 +191,29 @@ class _Desk:
             "username": account.name,
             "secret": secret,
             "domain": self._records.accounts.domain,
+            "proxy": self._provisioning.proxy(request),
+            "transport": "UDP",
         }
-        return json_response(asdict(phone) | credential, status=201)
+        settings = Settings(account.name, account.display_name, secret)
+        offer = {"provisioning": asdict(self._provisioning.offer(request, settings))}
+        return json_response(asdict(phone) | credential | offer, status=201)
 
     async def remove_phone(self, request: web.Request, principal: Principal) -> web.Response:
         await self._records.phones.remove(principal.account, request.match_info["phone"])
+        return web.Response(status=204)
+
+    async def blocked(self, _request: web.Request, principal: Principal) -> web.Response:
+        blocks = await self._records.blocked.all(principal.account.id)
+        return json_response({"blocked": [asdict(block) for block in blocks]})
+
+    async def block(self, request: web.Request, principal: Principal) -> web.Response:
+        asked = await read_json(request, _NewBlock)
+        block = await self._records.blocked.add(principal.account, asked.address)
+        return json_response(asdict(block), status=201)
+
+    async def unblock(self, request: web.Request, principal: Principal) -> web.Response:
+        address = request.match_info["address"]
+        await self._records.blocked.remove(principal.account.id, address)
         return web.Response(status=204)
 
 

@@ -11,12 +11,15 @@ from signaling.call_events import (
     Answered,
     Appeared,
     Attached,
+    ChangeAsked,
+    Changed,
     Detached,
     DigitHeard,
     DtmfAsked,
     Event,
     Found,
     HungUp,
+    KeyPressed,
     Left,
     MediaAccepted,
     MediaConnected,
@@ -24,6 +27,7 @@ from signaling.call_events import (
     MediaOpened,
     MediaRefused,
     MediaReported,
+    MediaUpdated,
     OfferMade,
     OfferTaken,
     Rang,
@@ -32,6 +36,7 @@ from signaling.call_events import (
     TimePassed,
     Trickled,
     Unroutable,
+    UpdateRefused,
 )
 from signaling.call_model import State
 from signaling.call_state import Call
@@ -73,6 +78,11 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     MediaConnected:  (ignore,                ignore,                talk.connected,        talk.connected,            ignore),
     MediaLost:       (ignore,                ignore,                talk.lost,             talk.lost,                 ignore),
     DigitHeard:      (ignore,                ignore,                ignore,                talk.digit_heard,          ignore),
+    ChangeAsked:     (ignore,                ignore,                talk.change_early,     talk.change_asked,         ignore),
+    Changed:         (ignore,                ignore,                ignore,                talk.changed,              ignore),
+    KeyPressed:      (ignore,                ignore,                ignore,                talk.key_pressed,          ignore),
+    MediaUpdated:    (ignore,                ignore,                ignore,                talk.media_updated,        ignore),
+    UpdateRefused:   (ignore,                ignore,                ignore,                talk.update_refused,       ignore),
     TimePassed:      (setup.time_early,      setup.time_early,      setup.time_early,      talk.time_talking,         ignore),
     Stopped:         (setup.stop,            setup.stop,            setup.stop,            setup.stop,                ignore),
 }

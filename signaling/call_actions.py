@@ -48,6 +48,15 @@ class AcceptMedia:
 
 
 @dataclass(frozen=True, slots=True)
+class UpdateMedia:
+    """Answered by MediaUpdated or UpdateRefused; nothing has changed after the latter."""
+
+    leg: str
+    media: int
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
 class FeedCandidates:
     leg: str
     media: int
@@ -119,6 +128,14 @@ class ShowDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class RefuseChange:
+    """A phone cannot have the change it asked for; `again`: it may ask again soon."""
+
+    leg: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ShowEnd:
     leg: str
     reason: EndReason
@@ -135,6 +152,17 @@ class Finish:
     seconds: float
 
 
-LegAction = Ring | ShowRinging | ShowAnswer | ShowOffer | ShowCandidates | ShowDigits | ShowEnd
-MediaAction = OpenMedia | AcceptMedia | FeedCandidates | JoinMedia | CloseMedia | SendTones
+LegAction = (
+    Ring
+    | ShowRinging
+    | ShowAnswer
+    | ShowOffer
+    | ShowCandidates
+    | ShowDigits
+    | RefuseChange
+    | ShowEnd
+)
+MediaAction = (
+    OpenMedia | AcceptMedia | UpdateMedia | FeedCandidates | JoinMedia | CloseMedia | SendTones
+)
 Action = Reply | Refuse | FindEndpoints | Finish | MediaAction | LegAction

@@ -158,6 +158,44 @@ class DigitHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeAsked:
+    """A phone changes its session: it holds or comes back, or takes its media elsewhere."""
+
+    leg: str
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A phone's answer to a repeat of our own description changes its session."""
+
+    leg: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    """A phone said by its signalling that a key was pressed."""
+
+    leg: str
+    digit: str
+    duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaUpdated:
+    leg: str
+    media: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateRefused:
+    leg: str
+    media: int
+
+
+@dataclass(frozen=True, slots=True)
 class TimePassed:
     pass
 
@@ -192,6 +230,11 @@ Event = (
     | MediaConnected
     | MediaLost
     | DigitHeard
+    | ChangeAsked
+    | Changed
+    | KeyPressed
+    | MediaUpdated
+    | UpdateRefused
     | TimePassed
     | Stopped
 )

@@ -6,18 +6,24 @@ from signaling.call_actions import (
     FeedCandidates,
     JoinMedia,
     OpenMedia,
+    RefuseChange,
     Reply,
     SendTones,
+    ShowAnswer,
     ShowCandidates,
     ShowDigits,
     ShowOffer,
+    UpdateMedia,
 )
 from signaling.call_events import (
     Attached,
+    ChangeAsked,
+    Changed,
     Detached,
     DigitHeard,
     DtmfAsked,
     HungUp,
+    KeyPressed,
     Left,
     MediaAccepted,
     MediaConnected,
@@ -25,11 +31,13 @@ from signaling.call_events import (
     MediaOpened,
     MediaRefused,
     MediaReported,
+    MediaUpdated,
     OfferMade,
     OfferTaken,
     Rejected,
     TimePassed,
     Trickled,
+    UpdateRefused,
 )
 from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
 from signaling.call_state import CALLER_LOST_SECONDS, Call
@@ -300,6 +308,50 @@ def digit_heard(call: Call, event: DigitHeard, now: float) -> None:
     other = call.other(leg) if leg is not None else None
     if leg is not None and other is not None and other.webrtc and event.media == leg.media:
         call.do(ShowDigits(other.id, event.digit))
+
+
+def key_pressed(call: Call, event: KeyPressed, now: float) -> None:
+    leg = call.leg(event.leg)
+    other = call.other(leg) if leg is not None else None
+    if other is None:
+        return
+    if other.webrtc:
+        call.do(ShowDigits(other.id, event.digit))
+    else:
+        call.do(SendTones(other.id, other.media, event.digit, event.duration_ms))
+
+
+# --- what a phone changes --------------------------------------------------------------------
+
+
+def change_early(call: Call, event: ChangeAsked, now: float) -> None:
+    """The two sides are still being joined."""
+    if call.leg(event.leg) is not None:
+        call.do(RefuseChange(event.leg, again=True))
+
+
+def change_asked(call: Call, event: ChangeAsked, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is None:
+        return
+    if leg.media in leg.engine:
+        call.do(UpdateMedia(leg.id, leg.media, event.offer))
+    else:
+        call.do(RefuseChange(leg.id, again=True))
+
+
+def changed(call: Call, event: Changed, now: float) -> None:
+    leg = call.leg(event.leg)
+    if leg is not None and leg.media in leg.engine:
+        call.do(AcceptMedia(leg.id, leg.media, event.answer))
+
+
+def media_updated(call: Call, event: MediaUpdated, now: float) -> None:
+    call.do(ShowAnswer(event.leg, event.media, event.sdp))
+
+
+def update_refused(call: Call, event: UpdateRefused, now: float) -> None:
+    call.do(RefuseChange(event.leg, again=False))
 
 
 # --- the end ---------------------------------------------------------------------------------

@@ -13,13 +13,15 @@ from typing import Any, TextIO
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from signaling import linphone, passwords
+from signaling import databases, lan, linphone, passwords
+from signaling.backup import restore_backup, write_backup
 from signaling.demo import check_demo
 from signaling.export import export_account
 from signaling.records import Records, open_records
 from signaling.shared.config import Config, load
 from signaling.shared.errors import BadMessage, OperatorError, WSPhoneError
 from signaling.shared.model import Account, CallRecord
+from signaling.tls import CertificateFiles, Tls
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +81,41 @@ def _config_of(arguments: _Arguments) -> Config:
 
 def _run(arguments: _Arguments, _console: Console) -> int:
     config = _config_of(arguments)
+    if arguments.lan:
+        config = lan.opened(config)
     if arguments.demo:
         check_demo(config)
     # Only the server needs the media engine, which takes most of the start.
     from signaling import serve
 
-    return serve.run(config, demo=arguments.demo)
+    return serve.run(config, demo=arguments.demo, lan=arguments.lan)
+
+
+def _backup(arguments: _Arguments, console: Console) -> int:
+    config, with_key = _config_of(arguments), arguments.with_key
+    count = asyncio.run(write_backup(config, arguments.file, with_key=with_key))
+    console.say(f"{count} rows written to {arguments.file}")
+    if with_key:
+        console.say("It holds the secret key: whoever has the file can read all of it.")
+    else:
+        console.say("It is of no use without the secret key: keep a copy of that, elsewhere.")
+    return 0
+
+
+def _restore(arguments: _Arguments, console: Console) -> int:
+    count = asyncio.run(restore_backup(_config_of(arguments), arguments.file))
+    console.say(f"{count} rows restored from {arguments.file}")
+    return 0
 
 
 def _check_config(arguments: _Arguments, console: Console) -> int:
     config = _config_of(arguments)
-    shown = asdict(config) | {"secret_key": "given" if config.secret_key else "in data_dir"}
+    if config.tls.cert is not None and config.tls.key is not None:
+        Tls(CertificateFiles(config.tls.cert, config.tls.key))
+    shown = asdict(config) | {
+        "secret_key": "given" if config.secret_key else "in data_dir",
+        "database": {"url": databases.shown(config.database_url)},
+    }
     if arguments.json:
         console.say_json(shown)
         return 0
@@ -133,7 +159,12 @@ def _with_records(command: _OnRecords) -> _Command:
     return run
 
 
-async def _user_add(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _user_add(a: _Arguments, config: Config, records: Records, console: Console) -> None:
+    if a.name in config.calls.emergency_numbers:
+        raise BadMessage(
+            f"{a.name} is an emergency number (calls.emergency_numbers): calls to it would never"
+            " ring this account"
+        )
     password = console.read_secret() if a.password_stdin else passwords.generate()
     account = await records.accounts.add(
         a.name, password, display_name=a.display_name, is_admin=a.admin
@@ -250,11 +281,27 @@ def _flag(name: str, help_: str) -> _Argument:
 _JSON = _flag("--json", "print JSON, for programs")
 _NAME = _Argument("name", {"metavar": "NAME"})
 _ACCOUNT = _Argument("account", {"metavar": "ACCOUNT"})
+_FILE = _Argument("file", {"metavar": "FILE", "type": Path})
 _PASSWORD = _flag("--password-stdin", "read the password instead of generating one")
 _GROUPS = {"user": "the people who can log in", "phone": "the SIP phones of an account"}
 _COMMANDS: list[tuple[str, str, _Command, list[_Argument]]] = [
-    ("run", "start the server", _run, [_flag("--demo", "add alice and bob at the first start")]),
+    (
+        "run",
+        "start the server",
+        _run,
+        [
+            _flag("--demo", "add alice and bob at the first start"),
+            _flag("--lan", "be reached by every device of the house, over HTTPS"),
+        ],
+    ),
     ("check-config", "read the configuration and show it", _check_config, [_JSON]),
+    (
+        "backup",
+        "write all that the database holds to a new file",
+        _backup,
+        [_FILE, _flag("--with-key", "also the secret key, which makes the file readable")],
+    ),
+    ("restore", "fill an empty database from a backup", _restore, [_FILE]),
     ("version", "show the version", _version, [_JSON]),
     (
         "user add",

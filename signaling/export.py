@@ -16,6 +16,7 @@ async def export_account(records: Records, account: Account) -> dict[str, Any]:
         "phones": [asdict(phone) for phone in await records.phones.all(account.id)],
         "devices": [asdict(device) for device in await records.devices.all(account.id)],
         "logins": [asdict(login) for login in await records.logins.all(account.id)],
+        "blocked": [asdict(block) for block in await records.blocked.all(account.id)],
         "contacts": [asdict(contact) for contact in contacts],
         "calls": [_call(call, account) for call in calls],
     }

@@ -2,8 +2,9 @@
 
 import ipaddress
 from collections.abc import Iterable, Sequence
+from typing import Literal
 
-from signaling.shared.config import is_address
+from signaling.shared.config_values import is_address
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -14,12 +15,23 @@ class Guard:
     A Host that is not ours is DNS rebinding; an Origin that is not ours, a forged request.
     """
 
-    def __init__(self, *, host: str, port: int, allowed_origins: Iterable[str]) -> None:
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        allowed_origins: Iterable[str],
+        scheme: Literal["http", "https"] = "http",
+        names: Iterable[str] = (),
+    ) -> None:
         self._port = port
+        self._scheme = scheme
         self._origins = frozenset(allowed_origins)
         own = {"localhost", "127.0.0.1", "[::1]", f"[{host}]" if ":" in host else host.lower()}
+        own.update(names)
         # Browsers leave the port out where it is the scheme's own.
-        ports = ("", ":80") if port == 80 else (f":{port}",)
+        self._default_port = 80 if scheme == "http" else 443
+        ports = ("", f":{port}") if port == self._default_port else (f":{port}",)
         self._hosts = {name + suffix for name in own for suffix in ports}
         self._hosts.update(origin.partition("://")[2] for origin in self._origins)
         # Bound to every address we are reached by any, and a rebound name is never an address.
@@ -30,7 +42,11 @@ class Guard:
         host = host.lower()
         if host not in self._hosts and not self._is_own_address(host):
             return "this host name is not served here; list its origin in http.allowed_origins"
-        if origin is None or origin in self._origins or origin.lower() == f"http://{host}":
+        if (
+            origin is None
+            or origin in self._origins
+            or origin.lower() == f"{self._scheme}://{host}"
+        ):
             return None
         return "this origin may not speak here; list it in http.allowed_origins"
 
@@ -39,7 +55,7 @@ class Guard:
             return False
         name, colon, port = (host, "", "") if host.endswith("]") else host.rpartition(":")
         if not colon:
-            name, port = host, "80"
+            name, port = host, str(self._default_port)
         return port == str(self._port) and is_address(name.removeprefix("[").removesuffix("]"))
 
 

@@ -72,6 +72,13 @@ def peer_of(request: web.BaseRequest, trusted_proxies: Sequence[Network]) -> str
     return peer_address(request.remote or "", forwarded, trusted_proxies)
 
 
+def host_of(netloc: str) -> str:
+    """The host of a Host header, without its port; an IPv6 address keeps its brackets."""
+    if netloc.startswith("["):
+        return netloc.partition("]")[0] + "]"
+    return netloc.partition(":")[0]
+
+
 def bearer_of(request: web.BaseRequest) -> str:
     """The access token that the request shows; raises NotAuthenticated."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

@@ -22,6 +22,7 @@ from signaling.call_actions import (
     MediaAction,
     OpenMedia,
     SendTones,
+    UpdateMedia,
 )
 from signaling.call_events import (
     DigitHeard,
@@ -31,7 +32,10 @@ from signaling.call_events import (
     MediaLost,
     MediaOpened,
     MediaRefused,
+    MediaUpdated,
+    UpdateRefused,
 )
+from signaling.call_model import Leg
 from signaling.call_state import Call
 from signaling.shared.errors import MediaError, PeerError, WSPhoneError
 from signaling.shared.reasons import EndReason
@@ -91,6 +95,9 @@ class MediaLink:
             case AcceptMedia():
                 codec = await engine.accept(leg, action.answer)
                 return MediaAccepted(action.leg, action.media, codec)
+            case UpdateMedia():
+                answer = await engine.update(leg, action.offer)
+                return MediaUpdated(action.leg, action.media, answer)
             case FeedCandidates():
                 await engine.candidates(
                     leg,
@@ -107,14 +114,23 @@ class MediaLink:
                 await engine.close(leg)
         return None
 
+    async def look(self, leg: Leg) -> Figures | None:
+        """The figures of a leg's media now; None when the engine has none."""
+        return await self._query(leg.id, leg.media)
+
     async def _note_figures(self, action: CloseMedia) -> None:
         """Whatever comes of it, the leg is closed after this."""
+        figures = await self._query(action.leg, action.media)
+        if figures is not None:
+            self.figures[action.leg] = figures
+
+    async def _query(self, leg: str, media: int) -> Figures | None:
         try:
             async with asyncio.timeout(ENGINE_SECONDS):
-                leg = self._id(action.leg, action.media)
-                self.figures[action.leg] = await self._engine.query(leg)
+                return await self._engine.query(self._id(leg, media))
         except (WSPhoneError, TimeoutError) as error:
-            log.info("call %s: no figures of media %d: %s", self._call.id, action.media, error)
+            log.info("call %s: no figures of media %d: %s", self._call.id, media, error)
+            return None
 
     async def _open(self, leg: str, action: OpenMedia) -> str:
         endpoint = self._call.legs[action.leg].endpoint
@@ -134,6 +150,8 @@ class MediaLink:
         log.info("call %s: %s: %s", self._call.id, type(action).__name__, detail)
         if isinstance(action, OpenMedia | AcceptMedia):
             return MediaRefused(action.leg, action.media, reason, detail)
+        if isinstance(action, UpdateMedia):
+            return UpdateRefused(action.leg, action.media)
         if isinstance(action, JoinMedia):
             return MediaLost(action.leg, action.media, silent=True)
         return None

@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from signaling.accounts import Accounts
+from signaling.blocked import Blocked
 from signaling.contacts import Contacts
+from signaling.databases import make_directory
 from signaling.devices import Devices
 from signaling.history import History
 from signaling.logins import Logins
@@ -16,7 +18,8 @@ from signaling.phones import Phones
 from signaling.revocations import Revocations
 from signaling.shared.config import Config
 from signaling.shared.crypto import Keyring, read_or_make_secret
-from signaling.store import Store, make_directory
+from signaling.shared.errors import OperatorError
+from signaling.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Records:
     logins: Logins
     phones: Phones
     devices: Devices
+    blocked: Blocked
     contacts: Contacts
     history: History
     # This very start made the database.
@@ -40,8 +44,8 @@ async def open_records(
     """Open the database of an installation for the length of the block; raises OperatorError."""
     domain = config.domain
     make_directory(config.data_dir)
-    keyring = Keyring(config.secret_key or (read_or_make_secret(config.data_dir),))
-    store = await Store.open(config.database_file, domain=domain, keyring=keyring)
+    keyring = keyring_of(config)
+    store = await Store.open(config.database_url, domain=domain, keyring=keyring)
     passwords = Passwords(parallel=os.cpu_count() or 1)
     revocations = Revocations()
     try:
@@ -52,6 +56,7 @@ async def open_records(
             logins=Logins(store, keyring, revocations, clock=clock),
             phones=Phones(store, keyring, revocations, domain=domain, clock=clock),
             devices=Devices(store, keyring, clock=clock),
+            blocked=Blocked(store, domain=domain, clock=clock),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),
             created=store.created,
@@ -59,3 +64,17 @@ async def open_records(
     finally:
         passwords.close()
         await store.close()
+
+
+def keyring_of(config: Config) -> Keyring:
+    """The configured keys, or else the one in data_dir; raises OperatorError."""
+    if config.secret_key:
+        return Keyring(config.secret_key)
+    if config.is_database_shared:
+        # Each machine would make a key of its own, and none could read what another one wrote.
+        raise OperatorError(
+            "secret_key: is needed with PostgreSQL, the same for every machine that uses the"
+            " database; make one with openssl rand -base64 33, set WSPHONE_SECRET_KEY_FILE to the"
+            " file that holds it, and keep a copy apart from the database"
+        )
+    return Keyring([read_or_make_secret(config.data_dir)])

@@ -24,6 +24,7 @@ from signaling.call_model import LegState
 from signaling.connection import METHOD_NOT_FOUND
 from signaling.connection import Rejected as RefusedMessage
 from signaling.mailbox import Mailbox
+from signaling.people import People
 from signaling.sessions import Session, Sessions
 from signaling.shared import messages
 from signaling.shared.errors import NoSuchCall
@@ -41,10 +42,12 @@ class Requests:
         self,
         switchboard: Switchboard,
         sessions: Sessions,
+        people: People,
         clock: Callable[[], float],
     ) -> None:
         self._switchboard = switchboard
         self._sessions = sessions
+        self._people = people
         self._clock = clock
         self._methods: dict[str, tuple[type[Any], Callable[[Session, Any], Answer]]] = {
             "session.ping": (messages.SessionPing, self._ping),
@@ -62,6 +65,7 @@ class Requests:
             "media.answer": (messages.MediaAnswer, self._take_offer),
             "media.candidates": (messages.MediaCandidates, self._candidates),
             "media.state": (messages.MediaState, self._media_state),
+            "directory.list": (messages.DirectoryList, self._list_people),
         }
 
     # --- sessions, as the hub sees them
@@ -179,6 +183,9 @@ class Requests:
         mailbox = self._mailbox(session, params)
         mailbox.post(MediaReported(session.id, params.media, connected))
         return Done()
+
+    def _list_people(self, session: Session, _params: messages.DirectoryList) -> Answer:
+        return self._people.listed(session.id, session.account.address)
 
     def _mailbox(self, session: Session, params: Any) -> Mailbox:
         return self._switchboard.find(str(params.call), session.account.id)

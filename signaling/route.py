@@ -26,8 +26,13 @@ class Nowhere:
 Route = ToAccount | Nowhere
 
 
-def find_route(dialled: str, *, own_domains: Collection[str]) -> Route:
-    """Read `bob`, `bob@domain`, `sip:bob@domain;x=y` or `+49 30 123`, as people type them."""
+def find_route(
+    dialled: str, *, own_domains: Collection[str], emergency_numbers: Collection[str]
+) -> Route:
+    """Read `bob`, `bob@domain`, `sip:bob@domain;x=y` or `+49 30 123`, as people type them.
+
+    An emergency number is one before it is anybody's address, however it is spaced.
+    """
     text = dialled.strip()
     if not text or len(text) > MAX_ADDRESS or not text.isprintable():
         return Nowhere(EndReason.NOT_FOUND, "this is not an address")
@@ -43,10 +48,17 @@ def find_route(dialled: str, *, own_domains: Collection[str]) -> Route:
         return Nowhere(EndReason.NOT_FOUND, f"{_host_name(host)} is not a domain of this server")
     user = user.partition(":")[0].lower()
     if user.startswith("+"):
-        user = "+" + "".join(char for char in user[1:] if char not in " -()./")
+        user = "+" + _digits(user[1:])
     if not user:
         return Nowhere(EndReason.NOT_FOUND, "the address names nobody")
+    if _digits(user) in emergency_numbers:
+        return Nowhere(EndReason.EMERGENCY, "emergency numbers need a trunk, and there is none")
     return ToAccount(user)
+
+
+def _digits(number: str) -> str:
+    """The number without what people put between its digits."""
+    return "".join(char for char in number if char not in " -()./")
 
 
 def _host_name(host: str) -> str:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from importlib.metadata import version
 
 import uvloop
@@ -17,14 +18,20 @@ from aiohttp import web
 from media.addresses import host_addresses
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from signaling.api import add_api
+from signaling.authority import LocalAuthority
 from signaling.call_api import add_call_api
+from signaling.call_figures import tell_figures
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.demo import create_demo, demo_text
-from signaling.guard import Guard, source_of
+from signaling.front import Front, House
+from signaling.guard import source_of
 from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, peer_of, set_manners
 from signaling.hub import Hub, HubSettings, Identity
+from signaling.lan import announce, own_addresses, own_names
 from signaling.pages import add_pages
+from signaling.people import People
+from signaling.provisioning import add_provisioning
 from signaling.records import Records, open_records
 from signaling.requests import Requests
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
@@ -32,17 +39,18 @@ from signaling.session_legs import SessionLegs
 from signaling.sessions import Sessions
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.config import Config, is_loopback
-from signaling.shared.errors import OperatorError
 from signaling.shared.messages import CLOSE_LOG_IN
 from signaling.shared.model import Account, CallRecord
 from signaling.sip.admission import Admission
 from signaling.sip.agent import SipAgent
+from signaling.sip.bans import Bans
 from signaling.sip.digest import Authenticator
 from signaling.sip.flow import Flow
 from signaling.sip.phone_calls import PhoneCalls
 from signaling.sip.registrar import Registrar
 from signaling.sip.registrations import Registrations
 from signaling.sip.stack import SipStack
+from signaling.sip.streams import TcpTransport
 from signaling.sip.transport import UdpTransport
 from signaling.switchboard import Switchboard, Switching
 
@@ -52,7 +60,7 @@ GOODBYE_SECONDS = 2.0
 _ANY = ("0.0.0.0", "::")
 
 
-def run(config: Config, *, demo: bool) -> int:
+def run(config: Config, *, demo: bool, lan: bool) -> int:
     """Serve until SIGINT or SIGTERM; returns the exit status. Raises OperatorError."""
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
@@ -60,11 +68,11 @@ def run(config: Config, *, demo: bool) -> int:
     for noisy in ("aioice", "aiortc", "aiosqlite", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, demo=demo))
+        runner.run(_serve(config, demo=demo, lan=lan))
     return 0
 
 
-async def _serve(config: Config, *, demo: bool) -> None:
+async def _serve(config: Config, *, demo: bool, lan: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -74,9 +82,16 @@ async def _serve(config: Config, *, demo: bool) -> None:
         users = await create_demo(records) if demo else []
         if users:
             sys.stdout.write(demo_text(users, config))
-        async with Server(config, records).running():
-            page, sip = _page(config), f"{config.sip.host}:{config.sip.port}"
-            sys.stdout.write(f"WSPhone is at {page} and takes SIP on UDP {sip}\n")
+        house = _house(config) if lan else None
+        server = Server(config, records, Front(config, house))
+        if config.tls.cert is not None:
+            # Else a terminal that is closed ends the server, as people expect.
+            loop.add_signal_handler(signal.SIGHUP, server.front.reload)
+        async with server.running():
+            page, sip = _page(config, lan=lan), f"{config.sip.host}:{config.sip.port}"
+            sys.stdout.write(f"WSPhone is at {page} and takes SIP on UDP and TCP {sip}\n")
+            if house is not None:
+                announce(sys.stdout, config, house.hosts(), house.authority)
             sys.stdout.flush()
             # What lives as long as the server need not be looked at by every collection.
             gc.freeze()
@@ -86,8 +101,10 @@ async def _serve(config: Config, *, demo: bool) -> None:
 class Server:
     """Every part of the one-process server, joined."""
 
-    def __init__(self, config: Config, records: Records) -> None:
+    def __init__(self, config: Config, records: Records, front: Front) -> None:
+        self.front = front
         self._config = config
+        self._provisioning = front.provisioning()
         self._ready = False
         own_domains = _own_domains(config)
         self._engine = AiortcEngine(
@@ -100,7 +117,10 @@ class Server:
             )
         )
         switching = Switching(
-            own_domains, config.calls.ring_seconds, direct=config.calls.direct == "always"
+            own_domains,
+            config.calls.ring_seconds,
+            direct=config.calls.direct == "always",
+            emergency_numbers=config.calls.emergency_numbers,
         )
         self._switchboard = Switchboard(switching, self._engine, MemoryBus(), _Directory(records))
         self._sessions = Sessions(config.calls.resume_seconds)
@@ -112,7 +132,14 @@ class Server:
             ),
             Identity(records.logins.authenticate, records.devices.seen),
             self._sessions,
-            Requests(self._switchboard, self._sessions, time.time),
+            Requests(
+                self._switchboard,
+                self._sessions,
+                People(
+                    records.accounts.first, self._switchboard.endpoints, records.blocked.blocking
+                ),
+                time.time,
+            ),
         )
         self._switchboard.connect(
             EndpointKind.SESSION, SessionLegs(self._sessions.send), self._session_endpoints
@@ -123,21 +150,30 @@ class Server:
 
     def _build_sip(self, records: Records, own_domains: frozenset[str]) -> None:
         domain = self._config.domain
-        self._udp = UdpTransport(self._datagram, self._config.sip.advertised_address)
+        self._udp = UdpTransport(self._received, self._config.sip.advertised_address)
+        self._tcp = TcpTransport(self._received, lambda flow: self._agent.lose(flow))
+        bans = Bans()
         stack = SipStack(
             domain=domain,
             user_agent=f"WSPhone/{version('wsphone')}",
             new_token=_token,
             address_for=self._udp.address_for,
+            ignores=lambda request, flow, now: bans.ignores(request, source_of(flow.host), now),
         )
-        self._agent = SipAgent(stack, self._udp.send)
+        self._agent = SipAgent(stack, self._send, self._tcp.trust)
         authenticator = Authenticator(domain, records.keyring.subkey("sip nonce"), _token)
         admission = Admission(
-            self._agent, authenticator, records.accounts, records.phones, own_domains=own_domains
+            self._agent,
+            authenticator,
+            records.accounts,
+            records.phones,
+            bans,
+            own_domains=own_domains,
         )
         self._registrations = Registrations(
             self._agent,
             admission,
+            bans,
             Registrar(_token),
             records.contacts,
             self._switchboard.appeared,
@@ -150,9 +186,14 @@ class Server:
     def _build_app(self, records: Records) -> web.Application:
         http = self._config.http
         app = web.Application(client_max_size=MAX_BODY)
-        guard = Guard(host=http.host, port=http.port, allowed_origins=http.allowed_origins)
-        set_manners(app, guard)
-        add_api(app, records, trusted_proxies=http.trusted_proxies)
+        set_manners(app, self.front.guard)
+        add_api(
+            app,
+            records,
+            provisioning=self._provisioning,
+            trusted_proxies=http.trusted_proxies,
+        )
+        add_provisioning(app, self._provisioning)
         add_call_api(
             app, self._switchboard, lambda request: records.logins.authenticate(bearer_of(request))
         )
@@ -164,31 +205,35 @@ class Server:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve for the length of the block; raises OperatorError when a port is taken."""
-        http = self._config.http
-        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=2.0)
-        await runner.setup()
-        clock = asyncio.create_task(self._hub.keep_time(), name="hub clock")
+        figures = tell_figures(self._switchboard.talking, self._sessions.tell)
+        clocks = [
+            asyncio.create_task(self._hub.keep_time(), name="hub clock"),
+            asyncio.create_task(figures, name="figures"),
+        ]
         try:
             await self._udp.open(self._config.sip.host, self._config.sip.port)
+            await self._tcp.open(self._config.sip.host, self._config.sip.port)
             await self._registrations.load()
-            await _listen(runner, http.host, http.port)
+            await self.front.open(self._app, self._provisioning)
             self._ready = True
             yield
         finally:
             self._ready = False
-            await self._stop(runner, clock)
+            await self._stop(clocks)
 
-    async def _stop(self, runner: web.AppRunner, clock: asyncio.Task[None]) -> None:
+    async def _stop(self, clocks: list[asyncio.Task[None]]) -> None:
         """Refuse new work, end calls on both sides, let goodbyes through, close."""
         await self._switchboard.stop()
         await self._agent.stop(GOODBYE_SECONDS)
         await self._hub.stop()
-        await runner.cleanup()
-        clock.cancel()
-        await asyncio.gather(clock, return_exceptions=True)
+        await self.front.close()
+        for clock in clocks:
+            clock.cancel()
+        await asyncio.gather(*clocks, return_exceptions=True)
         self._registrations.stop()
         await self._engine.aclose()
         self._udp.close()
+        self._tcp.close()
 
     def counts(self) -> dict[str, int]:
         """What must go back to where it was when a call is over."""
@@ -198,6 +243,7 @@ class Server:
             "sessions": len(self._sessions),
             "websockets": self._hub.count(),
             "contacts": self._registrations.count(),
+            "sip_connections": self._tcp.count(),
             "media_legs": media.legs,
             "media_sockets": media.sockets,
             "media_tasks": media.tasks,
@@ -209,8 +255,11 @@ class Server:
     def _session_endpoints(self, account: Account) -> list[Endpoint]:
         return [session.endpoint for session in self._sessions.of_account(account.id)]
 
-    def _datagram(self, data: bytes, flow: Flow) -> None:
+    def _received(self, data: bytes, flow: Flow) -> None:
         self._agent.receive(data, flow)
+
+    def _send(self, data: bytes, flow: Flow) -> None:
+        (self._tcp if flow.reliable else self._udp).send(data, flow)
 
     def _revoked(self, revocation: Revocation) -> None:
         self._registrations.revoke(revocation)
@@ -230,6 +279,9 @@ class _Directory:
     async def find(self, user: str) -> Account | None:
         return await self._records.accounts.find(user)
 
+    async def blocks(self, account: str, caller: str) -> bool:
+        return await self._records.blocked.blocks(account, caller)
+
     async def record(self, record: CallRecord) -> None:
         await self._records.history.write(record)
 
@@ -237,14 +289,14 @@ class _Directory:
         return await self._records.history.get(call)
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise OperatorError(
-            f"http.host, http.port: TCP {host}:{port} cannot be had: {error.strerror}; "
-            "stop the program that has it, or choose another port"
-        ) from error
+def _house(config: Config) -> House:
+    """Raises OperatorError."""
+
+    def hosts() -> list[str]:
+        return [*own_addresses(config, host_addresses(loopback=True)), *own_names()]
+
+    authority = LocalAuthority(config.data_dir / "tls", now=datetime.now(UTC))
+    return House(authority, hosts)
 
 
 def _own_domains(config: Config) -> frozenset[str]:
@@ -253,7 +305,7 @@ def _own_domains(config: Config) -> frozenset[str]:
     if config.sip.advertised_address is not None:
         own.add(config.sip.advertised_address)
     if config.sip.host in _ANY:
-        own.update(host_addresses(loopback=True))
+        own.update([*host_addresses(loopback=True), *own_names()])
     return frozenset(name.lower() for name in own)
 
 
@@ -261,7 +313,9 @@ def _token() -> str:
     return secrets.token_hex(12)
 
 
-def _page(config: Config) -> str:
+def _page(config: Config, *, lan: bool) -> str:
     host = config.http.host
     shown = "localhost" if is_loopback(host) or host in _ANY else host
+    if lan or config.tls.cert is not None:
+        return f"https://{shown}:{config.tls.port}/"
     return f"http://{shown}:{config.http.port}/"

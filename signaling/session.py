@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import msgspec
 
-from signaling.shared.messages import Event
+from signaling.shared.messages import Event, Fleeting
 
 MAX_EVENTS = 256
 MAX_BYTES = 1_048_576
@@ -30,10 +30,7 @@ class EventLog:
         self.seq += 1
         params = msgspec.json.encode(event)[:-1].decode()
         separator = "" if params == "{" else ","
-        frame = (
-            f'{{"jsonrpc":"2.0","method":"{event.method}",'
-            f'"params":{params}{separator}"seq":{self.seq}}}}}'
-        )
+        frame = _notification(event, f'{params}{separator}"seq":{self.seq}}}')
         self.kept.append((self.seq, frame))
         self.kept_bytes += len(frame)
         while len(self.kept) > MAX_EVENTS or self.kept_bytes > MAX_BYTES:
@@ -67,3 +64,12 @@ class EventLog:
     def _forget_oldest(self) -> None:
         _, frame = self.kept.popleft()
         self.kept_bytes -= len(frame)
+
+
+def fleeting(event: Fleeting) -> str:
+    """The notification of an event that has no number: it is true only now."""
+    return _notification(event, msgspec.json.encode(event).decode())
+
+
+def _notification(event: Event | Fleeting, params: str) -> str:
+    return f'{{"jsonrpc":"2.0","method":"{event.method}","params":{params}}}'

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from signaling.call_actions import (
     LegAction,
+    RefuseChange,
     Ring,
     ShowAnswer,
     ShowCandidates,
@@ -34,10 +35,12 @@ class SessionLegs:
         self._send = send
 
     def perform(self, invitation: Invitation, action: LegAction) -> None:
-        self._send(action.leg, translate(invitation, action, time.time()))
+        event = translate(invitation, action, time.time())
+        if event is not None:
+            self._send(action.leg, event)
 
 
-def translate(invitation: Invitation, action: LegAction, now: float) -> Event:
+def translate(invitation: Invitation, action: LegAction, now: float) -> Event | None:
     """The protocol's event for an action; `now` is Unix time."""
     call = invitation.call
     match action:
@@ -62,6 +65,8 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event:
             return CandidatesGiven(call=call, media=media, candidates=list(candidates), end=end)
         case ShowDigits(digits=digits):
             return DtmfReceived(call=call, digits=digits)
+        case RefuseChange():
+            return None  # Only phones ask so; a session is refused by the reply to its request.
         case ShowEnd(reason=reason, by=by, seconds=seconds):
             return CallEnded(
                 call=call,

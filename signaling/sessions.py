@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.connection import Outbox
-from signaling.session import EventLog
+from signaling.session import EventLog, fleeting
 from signaling.shared.errors import TryAgain
-from signaling.shared.messages import Event, Resume
+from signaling.shared.messages import Event, Fleeting, Resume
 from signaling.shared.model import Account, Device
 
 MAX_PER_ACCOUNT = 16
@@ -35,6 +35,11 @@ class Session:
         if self.outbox is not None:
             self.outbox.add(frame)
 
+    def tell(self, event: Fleeting) -> None:
+        """Send an event that is neither numbered nor kept, where there is a socket."""
+        if self.outbox is not None:
+            self.outbox.add(fleeting(event))
+
 
 class Sessions:
     """Finds sessions; gives those up that stay without a socket for `resume_seconds`."""
@@ -57,6 +62,12 @@ class Sessions:
         found = self._all.get(session)
         if found is not None:
             found.send(event)
+
+    def tell(self, session: str, event: Fleeting) -> None:
+        """Tell a session what is true only now; one without a socket hears nothing."""
+        found = self._all.get(session)
+        if found is not None:
+            found.tell(event)
 
     def resume(
         self, account: Account, device: Device, asked: Resume

@@ -1,56 +1,56 @@
 """The database: opened, migrated, and lent out one transaction at a time."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from sqlalchemy import Connection, event, insert, select
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from signaling import migrations
+from signaling.databases import CONNECT_ERRORS, Purpose, lending, open_engine, shown
 from signaling.shared.crypto import Keyring
-from signaling.shared.errors import OperatorError
+from signaling.shared.errors import OperatorError, TryAgain
 from signaling.tables import settings
 
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
-    # What is deleted is overwritten, so that a removed account cannot be read from the file.
-    "PRAGMA secure_delete = ON",
-)
+log = logging.getLogger(__name__)
+
 _PROBE = b"wsphone"
 
 
 class Store:
-    """One open database. `created` tells whether this very start made it."""
+    """One open database. `created` tells whether this very start made it.
+
+    What lends a connection raises TryAgain while there is none to be had.
+    """
 
     def __init__(self, engine: AsyncEngine, *, created: bool) -> None:
         self.created = created
-        self._readers = engine
-        self._snapshots = engine.execution_options(sqlite_begin="DEFERRED")
-        self._writers = engine.execution_options(sqlite_begin="IMMEDIATE")
-        # SQLite lets one writer in and has the others poll; those of this process queue here.
+        self._engine = engine
+        self._readers = lending(engine, Purpose.READ)
+        self._snapshots = lending(engine, Purpose.SNAPSHOT)
+        self._writers = lending(engine, Purpose.WRITE)
+        # The database lets one writer in and has the others wait, each with a connection of its
+        # own; those of this process queue here.
         self._turn = asyncio.Lock()
 
     @classmethod
-    async def open(cls, file: Path, *, domain: str, keyring: Keyring) -> Self:
-        """Open the database, making it where it is missing; raises OperatorError."""
-        make_directory(file.parent)
-        _touch(file)
-        engine = _engine(file)
+    async def open(cls, url: str, *, domain: str, keyring: Keyring) -> Self:
+        """Open the database, making what is missing; raises OperatorError."""
+        engine = open_engine(url)
         try:
-            async with engine.execution_options(sqlite_begin="IMMEDIATE").begin() as connection:
+            async with lending(engine, Purpose.WRITE).begin() as connection:
                 created = await connection.run_sync(migrations.upgrade)
                 await connection.run_sync(_check_settings, domain, keyring)
         except DBAPIError as error:
             await engine.dispose()
-            raise OperatorError(f"{file}: cannot be used: {error.orig}") from error
+            raise OperatorError(f"{shown(url)}: cannot be used: {error.orig}") from error
+        except CONNECT_ERRORS as error:
+            await engine.dispose()
+            raise OperatorError(f"{shown(url)}: cannot be used: {error}") from error
         except BaseException:
             await engine.dispose()
             raise
@@ -59,71 +59,50 @@ class Store:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write; it is committed unless the block raises."""
-        async with self._turn, self._writers.begin() as connection:
+        async with self._turn, _lent(self._writers) as connection, connection.begin():
             yield connection
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """For one look-up: a transaction around it would cost half as much again."""
-        async with self._readers.connect() as connection:
+        async with _lent(self._readers) as connection:
             yield connection
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection]:
         """For several look-ups that must see the same moment."""
-        async with self._snapshots.connect() as connection:
+        async with _lent(self._snapshots) as connection:
             yield connection
 
     async def scrub(self) -> None:
-        """Empty the write-ahead log, which still holds what was just deleted."""
-        async with self._turn, self._readers.connect() as connection:
-            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Empty SQLite's write-ahead log, which still holds what was just deleted.
+
+        PostgreSQL's own log and the rows it marked as dead go with its housekeeping.
+        """
+        if self._engine.dialect.name == "sqlite":
+            async with self._turn, self._readers.connect() as connection:
+                await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def close(self) -> None:
-        await self._readers.dispose()
+        await self._engine.dispose()
 
 
-def make_directory(path: Path) -> None:
-    """Make the directory that holds everything we keep, closed to others; raises OperatorError."""
+@asynccontextmanager
+async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise OperatorError(
-            f"{path}: cannot be made: {error.strerror}; set data_dir to a writable directory"
-        ) from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise OperatorError(
-            f"{path}: is not writable by this user; set data_dir to a writable directory"
-        )
-
-
-def _touch(file: Path) -> None:
-    # SQLite would make the file readable for everybody; its other files take over this mode.
+        connection = await engine.connect()
+    except (DBAPIError, *CONNECT_ERRORS) as error:
+        log.warning("the database cannot be reached: %s", error)
+        raise TryAgain("the database cannot be reached now", retry_after=5) from error
     try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise OperatorError(f"{file}: cannot be opened: {error.strerror}") from error
+        yield connection
+    finally:
+        await connection.close()
 
 
-def _engine(file: Path) -> AsyncEngine:
-    engine = create_async_engine(URL.create("sqlite+aiosqlite", database=str(file)))
-
-    @event.listens_for(engine.sync_engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:
-        # Python's sqlite3 would begin late, at the first write, and then cannot wait its turn.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in _PRAGMAS:
-            cursor.execute(pragma)
-        cursor.close()
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:
-        kind = connection.get_execution_options().get("sqlite_begin")
-        if kind is not None:
-            connection.exec_driver_sql(f"BEGIN {kind}")
-
-    return engine
+def check_probe(found: Mapping[str, bytes], keyring: Keyring) -> None:
+    """Raise OperatorError unless the keys are those that an installation was started with."""
+    keyring.decrypt(found["probe"], table="settings", row="probe", column="value")
 
 
 def _check_settings(connection: Connection, domain: str, keyring: Keyring) -> None:
@@ -137,7 +116,7 @@ def _check_settings(connection: Connection, domain: str, keyring: Keyring) -> No
             [{"name": "domain", "value": domain.encode()}, {"name": "probe", "value": probe}],
         )
         return
-    keyring.decrypt(found["probe"], table="settings", row="probe", column="value")
+    check_probe(found, keyring)
     stored = found["domain"].decode()
     if stored != domain:
         raise OperatorError(

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from media.engine import MediaEngine, MediaEvent
+from signaling import call_figures
 from signaling.call_actions import Finish
 from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
 from signaling.call_model import Endpoint, EndpointKind, Leg, LegState, State
@@ -40,6 +41,9 @@ class Directory(Protocol):
     async def find(self, user: str) -> Account | None:
         """The account that owns the address `user` of our domain."""
 
+    async def blocks(self, account: str, caller: str) -> bool:
+        """Whether the account does not want to hear from the address `caller`."""
+
     async def record(self, record: CallRecord) -> None:
         """Keep a finished call."""
 
@@ -54,6 +58,7 @@ class Switching:
     own_domains: Collection[str]
     ring_seconds: float
     direct: bool
+    emergency_numbers: Collection[str] = ()
 
 
 class Switchboard:
@@ -84,6 +89,14 @@ class Switchboard:
         """Add a kind of leg: who tells it things, and how an account's endpoints are listed."""
         self._ports[kind] = port
         self._endpoints.append(endpoints)
+
+    def endpoints(self, account: Account) -> list[Endpoint]:
+        """Where the account would ring now."""
+        return [each for endpoints in self._endpoints for each in endpoints(account)]
+
+    def talking(self) -> list[Mailbox]:
+        """The calls that two sides talk in."""
+        return [each for each in self._calls.values() if each.call.state is State.TALKING]
 
     def count(self) -> int:
         """Calls that are not over."""
@@ -207,7 +220,12 @@ class Switchboard:
             # A client that repeats itself after we restarted: the call was made, and is over.
             log.info("call %s was made before", mailbox.call.id)
             return Unroutable(EndReason.SERVER_RESTART)
-        route = find_route(mailbox.invitation.to, own_domains=self._settings.own_domains)
+        settings, invitation = self._settings, mailbox.invitation
+        route = find_route(
+            invitation.to,
+            own_domains=settings.own_domains,
+            emergency_numbers=settings.emergency_numbers,
+        )
         if isinstance(route, Nowhere):
             log.info("call %s leads nowhere: %s", mailbox.call.id, route.detail)
             return Unroutable(route.reason)
@@ -215,6 +233,9 @@ class Switchboard:
         if account is None:
             return Unroutable(EndReason.NOT_FOUND)
         mailbox.call.callee_account = account.id
+        if await self._directory.blocks(account.id, invitation.caller.address):
+            # As if nobody were there: whoever is blocked is not told so.
+            return Found(())
 
         def late(endpoint: Endpoint) -> None:
             if mailbox.call.winner is None:
@@ -223,7 +244,7 @@ class Switchboard:
 
         # Before the list is made, so that nobody who connects in between is missed.
         mailbox.leave.append(self._bus.subscribe(account_topic(account.id), late))
-        found = [each for endpoints in self._endpoints for each in endpoints(account)]
+        found = self.endpoints(account)
         others = [each for each in found if each.id != mailbox.call.caller][:MAX_ENDPOINTS]
         for each in others:
             self._join(mailbox, each.id)
@@ -251,13 +272,14 @@ class Switchboard:
         call = mailbox.call
         self._calls.pop(call.id, None)
         log.info(
-            "call %s ended: %s by %s after %.1f s, %s, %d legs",
+            "call %s ended: %s by %s after %.1f s, %s, %d legs%s",
             call.id,
             finish.reason.value,
             finish.by.value,
             finish.seconds,
             call.mode.value,
             len(call.legs),
+            call_figures.summary(mailbox),
         )
         self._remember(mailbox, finish)
         try:
@@ -349,14 +371,6 @@ def leg_record(mailbox: Mailbox, leg_id: str) -> LegRecord:
     """What the history keeps of one leg."""
     leg = mailbox.call.legs[leg_id]
     figures = mailbox.media.figures.get(leg_id)
-    kept: Mapping[str, object] = {}
-    if figures is not None:
-        kept = {
-            "received": figures.received,
-            "sent": figures.sent,
-            "lost": figures.lost,
-            "dropped": figures.dropped,
-        }
     return LegRecord(
         id=f"{mailbox.call.id}/{leg_id}",
         kind=leg.endpoint.kind.value,
@@ -365,7 +379,7 @@ def leg_record(mailbox: Mailbox, leg_id: str) -> LegRecord:
         state=_leg_reached(mailbox.call, leg).value,
         reason=leg.reason,
         codec=mailbox.call.codec if leg.engine or figures is not None else None,
-        figures=kept,
+        figures=call_figures.kept(figures) if figures is not None else {},
     )
 
 

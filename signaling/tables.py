@@ -109,6 +109,17 @@ logins = Table(
     Index(None, "account"),
 )
 
+# Whose calls an account does not want, as `user@domain`.
+blocked = Table(
+    "blocked",
+    metadata,
+    _account(primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    # A removed account goes from the lists of others too.
+    Index(None, "address"),
+)
+
 # The bindings of SIP phones, so that they outlive a restart.
 contacts = Table(
     "contacts",

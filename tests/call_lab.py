@@ -22,6 +22,7 @@ from signaling.call_actions import (
     Reply,
     SendTones,
     ShowEnd,
+    UpdateMedia,
 )
 from signaling.call_events import (
     Accepted,
@@ -33,8 +34,10 @@ from signaling.call_events import (
     MediaLost,
     MediaOpened,
     MediaRefused,
+    MediaUpdated,
     TimePassed,
     Unroutable,
+    UpdateRefused,
 )
 from signaling.call_model import Endpoint, EndpointKind, Mode, State
 from signaling.call_setup import start
@@ -87,6 +90,8 @@ class Engine:
                 if self.fails(action):
                     return _refused(action, EndReason.INCOMPATIBLE)
                 return MediaAccepted(*key, self.codec)
+            case UpdateMedia():
+                return self._update(action)
             case JoinMedia():
                 assert key in self.held, f"{key} is not open"
                 assert (action.other, action.other_media) in self.held
@@ -98,6 +103,13 @@ class Engine:
                 assert key in self.held, f"{key} is closed twice"
                 self.held.remove(key)
         return None
+
+    def _update(self, action: UpdateMedia) -> Event:
+        key = (action.leg, action.media)
+        assert key in self.held, f"{key} is not open"
+        if self.fails(action):
+            return UpdateRefused(*key)
+        return MediaUpdated(*key, f"engine answers {action.offer}")
 
 
 def _refused(action: MediaAction, reason: EndReason) -> MediaRefused:

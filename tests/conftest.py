@@ -1,13 +1,36 @@
 """What tests of several modules share."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
 from signaling.call_model import Endpoint
 from tests.client import World
 from tests.exchange import Exchange, MakeExchange
+from tests.installation import Stored
+from tests.postgresql import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database, of either kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/data/wsphone.db"
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    return server.emptied_database()
+
+
+@pytest.fixture
+def stored(database: str, tmp_path: Path) -> Stored:
+    return Stored(database, tmp_path)
 
 
 @pytest.fixture

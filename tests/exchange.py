@@ -70,15 +70,25 @@ class Directory:
     def __init__(self) -> None:
         self.accounts = {name: account(name) for name in ("alice", "bob", "carol")}
         self.records: list[CallRecord] = []
+        self.blocked: set[tuple[str, str]] = set()
         self.gate = asyncio.Event()
         self.gate.set()
         self.trouble: dict[str, Exception] = {}
+
+    async def first(self, at_most: int | None) -> list[Account]:
+        return [self.accounts[name] for name in sorted(self.accounts)][:at_most]
 
     async def find(self, user: str) -> Account | None:
         await self.gate.wait()
         if "find" in self.trouble:
             raise self.trouble["find"]
         return self.accounts.get(user)
+
+    async def blocks(self, account: str, caller: str) -> bool:
+        return (account, caller) in self.blocked
+
+    async def blocking(self, caller: str) -> set[str]:
+        return {account for account, address in self.blocked if address == caller}
 
     async def record(self, record: CallRecord) -> None:
         if "record" in self.trouble:
@@ -98,7 +108,7 @@ class Exchange:
         self.phones = Phones()
         self.here = list(here)
         self.board = Switchboard(
-            Switching({"example.org"}, ring_seconds, direct=direct),
+            Switching({"example.org"}, ring_seconds, direct=direct, emergency_numbers=("112",)),
             self.engine,
             MemoryBus(),
             self.directory,

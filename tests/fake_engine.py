@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from media.engine import Figures, IceCandidate, MediaEvent, Profile
+from media.engine import Direction, Figures, IceCandidate, MediaEvent, Profile
 from signaling.shared.errors import MediaError
 
 CODECS = ("opus/48000/2", "PCMU/8000")
@@ -55,6 +55,11 @@ class FakeEngine:
         self._check(leg)
         return CODECS[0]
 
+    async def update(self, leg: str, offer: str) -> str:
+        await self._ask("update", leg)
+        self._check(leg)
+        return f"engine answers {offer}"
+
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
         await self._ask("candidates", leg)
         self.fed += candidates
@@ -71,7 +76,13 @@ class FakeEngine:
     async def query(self, leg: str) -> Figures:
         await self._ask("query", leg)
         self._check(leg)
-        return Figures(CODECS[0], received=100, sent=99, lost=1, dropped=0)
+        return Figures(
+            CODECS[0],
+            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36),
+            sent=Direction(packets=99, lost=None, jitter_ms=None, mos=None),
+            round_trip_ms=None,
+            dropped=0,
+        )
 
     async def close(self, leg: str) -> None:
         await self._ask("close", leg)

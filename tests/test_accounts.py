@@ -1,22 +1,23 @@
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import select, update
 
 from signaling.contacts import Contact
 from signaling.records import Records
 from signaling.revocations import AccountRemoved, PasswordChanged, Revocation
 from signaling.shared.errors import BadMessage, NotAuthenticated, NotFound, WrongState
 from signaling.shared.model import Device
-from tests.installation import PASSWORD, all_bytes, installation
+from signaling.tables import accounts
+from tests.installation import PASSWORD, Stored, installation
 from tests.test_history import call_between
 
 
 @pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    async with installation(tmp_path) as records:
+async def records(tmp_path: Path, database: str) -> AsyncIterator[Records]:
+    async with installation(tmp_path, database=database) as records:
         yield records
 
 
@@ -85,16 +86,13 @@ class TestAuthenticating:
         assert await records.accounts.authenticate(name, PASSWORD) is None
 
     async def test_a_hash_of_other_parameters_is_renewed_at_the_next_login(
-        self, records: Records, tmp_path: Path
+        self, records: Records, stored: Stored
     ) -> None:
         alice = await records.accounts.add("alice", PASSWORD)
-        file = tmp_path / "data" / "wsphone.db"
         weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-        with sqlite3.connect(file) as database:
-            database.execute("UPDATE accounts SET password_hash = ?", (weak,))
+        await stored.run(update(accounts).values(password_hash=weak))
         assert await records.accounts.authenticate("alice", PASSWORD) == alice
-        (renewed,) = database.execute("SELECT password_hash FROM accounts").fetchone()
-        database.close()
+        ((renewed,),) = await stored.run(select(accounts.c.password_hash))
         assert "m=19456,t=2,p=1" in renewed
         assert await records.accounts.authenticate("alice", PASSWORD) == alice
 
@@ -129,8 +127,10 @@ class TestNewPassword:
 
 
 class TestRemoving:
-    async def test_nothing_of_the_account_is_left_on_disk(self, tmp_path: Path) -> None:
-        async with installation(tmp_path) as records:
+    async def test_nothing_of_the_account_is_left(
+        self, tmp_path: Path, database: str, stored: Stored
+    ) -> None:
+        async with installation(tmp_path, database=database) as records:
             told: list[Revocation] = []
             records.revocations.listen(told.append)
             alice = await records.accounts.add("alice-who-leaves", PASSWORD)
@@ -145,11 +145,11 @@ class TestRemoving:
             await records.contacts.replace(aor, [contact])
             await records.history.write(call_between("call-with-bob", alice, bob))
             await records.history.write(call_between("call-with-nobody", alice, None))
-            assert alice.id.encode() in all_bytes(tmp_path)
+            assert alice.id.encode() in await stored.everything()
 
             await records.accounts.remove(alice.id)
             assert told == [AccountRemoved(alice.id, alice.address)]
-            left = all_bytes(tmp_path)
+            left = await stored.everything()
             for trace in (alice.id, "alice-who-leaves", "-of-alice", "call-with-nobody"):
                 assert trace.encode() not in left
             kept = await records.history.get("call-with-bob")

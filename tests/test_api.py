@@ -3,6 +3,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientResponse, web
@@ -13,8 +14,10 @@ from signaling.guard import Guard
 from signaling.health import add_health
 from signaling.http import MAX_BODY, set_manners
 from signaling.pages import add_pages
+from signaling.provisioning import Provisioning, add_provisioning
 from signaling.records import Records
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
+from signaling.shared.config import Config
 from tests.installation import PASSWORD, Clock, installation
 
 Client = TestClient[web.Request, web.Application]
@@ -56,7 +59,9 @@ async def client(
     port = unused_tcp_port_factory()
     app = web.Application()
     set_manners(app, Guard(host="127.0.0.1", port=port, allowed_origins=["https://ours.test"]))
-    add_api(app, records, clock=clock)
+    provisioning = Provisioning(Config(domain="phones.test"), clock=clock)
+    add_api(app, records, provisioning=provisioning, clock=clock)
+    add_provisioning(app, provisioning)
     add_pages(app)
     add_health(app, is_ready=lambda: ready["ready"], counts=lambda: {"calls": 3})
     app.router.add_get("/ws", socket)
@@ -199,6 +204,9 @@ class TestTokens:
             ("DELETE", "/api/account"),
             ("POST", "/api/account/password"),
             ("GET", "/api/account/export"),
+            ("GET", "/api/blocked"),
+            ("POST", "/api/blocked"),
+            ("DELETE", "/api/blocked/bob"),
             ("GET", "/api/phones"),
             ("POST", "/api/phones"),
             ("DELETE", "/api/phones/1"),
@@ -258,7 +266,9 @@ class TestAccount:
         phone = await (await client.post("/api/phones", json={}, headers=bearer(answer))).json()
         response = await client.get("/api/account/export", headers=bearer(answer))
         exported = await response.json()
-        assert set(exported) == {"account", "phones", "devices", "logins", "contacts", "calls"}
+        assert set(exported) == {
+            *("account", "phones", "devices", "logins", "blocked", "contacts", "calls")
+        }
         assert exported["account"]["name"] == "alice"
         assert [each["id"] for each in exported["phones"]] == [phone["id"]]
         assert [each["device"] for each in exported["logins"]] == ["tab"]
@@ -276,6 +286,9 @@ class TestPhones:
         added = await response.json()
         assert (added["username"], added["domain"]) == ("alice", "phones.test")
         assert len(added["secret"]) == 24
+        assert added["proxy"] == "sip:127.0.0.1:5060;transport=udp"
+        settings = urlsplit(added["provisioning"]["url"]).path
+        assert added["secret"] in await (await client.get(settings)).text()
         listed = (await (await client.get("/api/phones", headers=headers)).json())["phones"]
         assert [(phone["id"], phone["name"]) for phone in listed] == [(added["id"], "kitchen")]
         assert added["secret"] not in json.dumps(listed)
@@ -394,3 +407,23 @@ class TestHealth:
         response = await client.get("/ready")
         await error_of(response, 503)
         assert response.headers["Retry-After"] == "1"
+
+
+class TestBlocked:
+    async def test_an_address_is_blocked_and_let_in_again(self, client: Client) -> None:
+        headers = bearer(await login(client))
+        response = await client.post("/api/blocked", json={"address": "sip:Bob"}, headers=headers)
+        assert response.status == 201
+        block = await response.json()
+        assert block["address"] == "bob@phones.test"
+        listed = await (await client.get("/api/blocked", headers=headers)).json()
+        assert listed == {"blocked": [block]}
+        response = await client.delete("/api/blocked/bob@phones.test", headers=headers)
+        assert response.status == 204
+        response = await client.delete("/api/blocked/bob@phones.test", headers=headers)
+        await error_of(response, 404)
+
+    async def test_what_is_no_address_is_refused_in_words(self, client: Client) -> None:
+        headers = bearer(await login(client))
+        response = await client.post("/api/blocked", json={"address": "@"}, headers=headers)
+        assert "cannot be blocked" in (await error_of(response, 422))["message"]

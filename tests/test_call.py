@@ -22,12 +22,15 @@ from signaling.call_events import (
     Answered,
     Appeared,
     Attached,
+    ChangeAsked,
+    Changed,
     Detached,
     DigitHeard,
     DtmfAsked,
     Event,
     Found,
     HungUp,
+    KeyPressed,
     Left,
     MediaAccepted,
     MediaConnected,
@@ -35,6 +38,7 @@ from signaling.call_events import (
     MediaOpened,
     MediaRefused,
     MediaReported,
+    MediaUpdated,
     OfferMade,
     OfferTaken,
     Rang,
@@ -43,6 +47,7 @@ from signaling.call_events import (
     TimePassed,
     Trickled,
     Unroutable,
+    UpdateRefused,
 )
 from signaling.call_model import Endpoint, EndpointKind, Mode, State
 from signaling.call_setup import MAX_LEGS
@@ -80,6 +85,11 @@ def one_of_each(leg: str) -> list[Event]:
         MediaConnected(leg, 1),
         MediaLost(leg, 1, silent=False),
         DigitHeard(leg, 1, "5"),
+        ChangeAsked(leg, "offer"),
+        Changed(leg, "answer"),
+        KeyPressed(leg, "5", 160),
+        MediaUpdated(leg, 7, "sdp"),
+        UpdateRefused(leg, 7),
         TimePassed(),
         Stopped(EndReason.SERVER_RESTART),
     ]

@@ -13,6 +13,7 @@ from signaling.records import open_records
 from signaling.shared.config import load
 from signaling.shared.model import Account
 from tests.installation import PASSWORD
+from tests.postgresql import PostgresServer
 from tests.test_history import call_between
 
 
@@ -116,6 +117,11 @@ class TestUsers:
         assert "a password has 8 to 256 characters" in short
 
 
+class TestEmergencyNumbers:
+    def test_nobody_is_called_like_one(self, shell: Shell) -> None:
+        assert "is an emergency number" in shell.refusal("user", "add", "112", status=1)
+
+
 class TestPhones:
     def test_a_phone_is_added_with_what_to_type_into_it(self, shell: Shell) -> None:
         shell.print("user", "add", "alice")
@@ -196,6 +202,10 @@ class TestConfiguration:
             assert main(words, console=console) == 0
         assert main(["--config", "/nowhere.toml", "user", "list"], console=console) == 2
 
+    def test_a_certificate_that_is_not_there_is_named(self, shell: Shell) -> None:
+        shell.config.write_text('[tls]\ncert = "chain.pem"\nkey = "key.pem"\n')
+        assert "chain.pem cannot be read" in shell.refusal("check-config", status=2)
+
 
 class TestSetUp:
     def test_a_file_in_place_of_the_data_directory(self, shell: Shell) -> None:
@@ -221,6 +231,46 @@ class TestSetUp:
         told = shell.refusal("run", "--demo", status=2)
         assert f"set {key}.host to 127.0.0.1" in told
         assert not (shell.config.parent / "var").exists()
+
+
+class TestBackups:
+    def test_a_backup_brings_everybody_back(self, shell: Shell, tmp_path: Path) -> None:
+        shell.print("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
+        said = shell.print("backup", str(tmp_path / "backup"))
+        assert "keep a copy" in said
+        (tmp_path / "data" / "wsphone.db").rename(tmp_path / "lost.db")
+        assert "rows restored" in shell.print("restore", str(tmp_path / "backup"))
+        assert shell.authenticate("alice", PASSWORD) is not None
+        told = shell.refusal("restore", str(tmp_path / "backup"), status=2)
+        assert "there are accounts here already" in told
+
+    def test_one_with_the_key_is_called_what_it_is(self, shell: Shell, tmp_path: Path) -> None:
+        shell.print("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
+        said = shell.print("backup", "--with-key", str(tmp_path / "backup"))
+        assert "can read all of it" in said
+
+
+class TestPostgresql:
+    def test_it_needs_a_secret_key_that_all_machines_share(self, shell: Shell) -> None:
+        shell.config.write_text('[database]\nurl = "postgresql+asyncpg://db/phones"\n')
+        assert "secret_key: is needed with PostgreSQL" in shell.refusal("user", "list", status=2)
+
+    def test_one_that_does_not_answer_is_named_without_its_password(
+        self, shell: Shell, tmp_path: Path
+    ) -> None:
+        url = f"postgresql+asyncpg://phones:sesame@/phones?host={tmp_path}"
+        key = "k" * 32
+        shell.config.write_text(f'secret_key = "{key}"\n[database]\nurl = "{url}"\n')
+        told = shell.refusal("user", "list", status=2)
+        assert "phones:***@" in told and "sesame" not in told
+        assert "sesame" not in shell.print("check-config")
+
+    def test_accounts_are_kept_there(self, shell: Shell, postgresql: PostgresServer) -> None:
+        url, key = postgresql.new_database(), "k" * 32
+        shell.config.write_text(f'secret_key = "{key}"\n[database]\nurl = "{url}"\n')
+        shell.print("user", "add", "alice", "--password-stdin", stdin=PASSWORD)
+        assert shell.authenticate("alice", PASSWORD) is not None
+        assert not list(shell.config.parent.rglob("*.db"))
 
 
 class TestTheProgram:

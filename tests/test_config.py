@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from signaling.shared.config import Calls, Config, Http, is_loopback, load
+from signaling.shared.config import Calls, Config, Http, Tls, is_loopback, load
 from signaling.shared.errors import ConfigError
 
 
@@ -98,15 +98,29 @@ class TestSources:
         path = written(tmp_path, 'data_dir = "kept"')
         config = load(path, environment={})
         assert config.data_dir == tmp_path / "kept"
-        assert config.database_file == tmp_path / "kept" / "wsphone.db"
+        assert config.database_url == f"sqlite+aiosqlite:///{tmp_path}/kept/wsphone.db"
 
     def test_a_data_dir_with_braces_is_taken_literally(self, tmp_path: Path) -> None:
         config = Config(data_dir=tmp_path / "{0}")
-        assert config.database_file == tmp_path / "{0}" / "wsphone.db"
+        assert config.database_url == f"sqlite+aiosqlite:///{tmp_path}/{{0}}/wsphone.db"
 
     def test_a_database_elsewhere_is_taken(self) -> None:
         config = load(environment={"WSPHONE_DATABASE__URL": "sqlite+aiosqlite:////srv/phones.db"})
-        assert config.database_file == Path("/srv/phones.db")
+        assert config.database_url == "sqlite+aiosqlite:////srv/phones.db"
+
+    def test_postgresql_is_taken_and_its_password_stays_out_of_print(self, tmp_path: Path) -> None:
+        url = "postgresql+asyncpg://phones:sesame@db.example.org:5433/phones"
+        secret = tmp_path / "url"
+        secret.write_text(f"{url}\n")
+        config = load(environment={"WSPHONE_DATABASE__URL_FILE": str(secret)})
+        assert config.database_url == url
+        assert config.is_database_shared
+        assert "sesame" not in repr(config)
+
+    def test_certificates_lie_beside_the_file_that_names_them(self, tmp_path: Path) -> None:
+        path = written(tmp_path, '[tls]\ncert = "chain.pem"\nkey = "/etc/key.pem"')
+        config = load(path, environment={})
+        assert config.tls == Tls(tmp_path / "chain.pem", Path("/etc/key.pem"))
 
     def test_the_secret_key_is_not_in_what_a_config_prints(self) -> None:
         assert "sesame" not in repr(load(environment={"WSPHONE_SECRET_KEY": "sesame" * 6}))
@@ -195,7 +209,12 @@ class TestRefusals:
             ('domain = "a..test"', "domain", "a domain name"),
             ('data_dir = ""', "data_dir", "a directory"),
             ('data_dir = "a\\u0000b"', "data_dir", "a directory"),
-            ('[database]\nurl = "postgresql+asyncpg://db/x"', "database.url", "only SQLite so far"),
+            ('[database]\nurl = "postgresql+asyncpg://db"', "database.url", "@host/database"),
+            ('[database]\nurl = "postgresql+asyncpg://db:x/y"', "database.url", "@host/database"),
+            ('[tls]\ncert = "chain.pem"', "tls.cert", "go together"),
+            ("[tls]\nport = 8080", "tls.port", "is http.port already"),
+            ('[calls]\nemergency_numbers = ["help"]', "calls.emergency_numbers", "2 to 6 digits"),
+            ('[database]\nurl = "mysql://db/x"', "database.url", "sqlite+aiosqlite"),
             ('[database]\nurl = "sqlite+aiosqlite:///x.db"', "database.url", "absolute path"),
             ('[database]\nurl = "sqlite+aiosqlite://"', "database.url", "absolute path"),
         ],

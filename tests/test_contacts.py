@@ -6,7 +6,7 @@ import pytest
 from signaling.contacts import Contact
 from signaling.records import Records
 from signaling.shared.model import Account
-from tests.installation import PASSWORD, Clock, all_bytes, installation
+from tests.installation import PASSWORD, Clock, Stored, installation
 
 AOR = "sip:alice@phones.test"
 
@@ -17,8 +17,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def records(tmp_path: Path, clock: Clock) -> AsyncIterator[Records]:
-    async with installation(tmp_path, clock) as records:
+async def records(tmp_path: Path, clock: Clock, database: str) -> AsyncIterator[Records]:
+    async with installation(tmp_path, clock, database=database) as records:
         yield records
 
 
@@ -32,12 +32,12 @@ def contact(name: str, clock: Clock, *, seconds: float = 3600) -> Contact:
     return Contact(AOR, name, snapshot, clock.now + seconds)
 
 
-async def test_bindings_outlive_a_restart(tmp_path: Path, clock: Clock) -> None:
+async def test_bindings_outlive_a_restart(tmp_path: Path, clock: Clock, database: str) -> None:
     kept = [contact("192.0.2.1", clock), contact("192.0.2.2", clock)]
-    async with installation(tmp_path, clock) as records:
+    async with installation(tmp_path, clock, database=database) as records:
         await records.accounts.add("alice", PASSWORD)
         await records.contacts.replace(AOR, kept)
-    async with installation(tmp_path, clock) as records:
+    async with installation(tmp_path, clock, database=database) as records:
         assert await records.contacts.load() == kept
 
 
@@ -73,7 +73,7 @@ async def test_a_binding_of_a_removed_account_is_not_kept(
 
 
 async def test_where_a_phone_is_reached_is_not_stored_in_the_clear(
-    records: Records, alice: Account, clock: Clock, tmp_path: Path
+    records: Records, alice: Account, clock: Clock, stored: Stored
 ) -> None:
     await records.contacts.replace(AOR, [contact("a", clock)])
-    assert b"5070" not in all_bytes(tmp_path)
+    assert b"@a:5070" not in await stored.everything()

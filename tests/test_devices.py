@@ -1,15 +1,16 @@
-import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from signaling.devices import MAX_DEVICES
 from signaling.records import Records
 from signaling.shared.errors import BadMessage, NotAuthenticated
 from signaling.shared.model import Device
-from tests.installation import PASSWORD, Clock, all_bytes, installation
+from signaling.tables import devices
+from tests.installation import PASSWORD, Clock, Stored, installation
 
 
 @pytest.fixture
@@ -18,8 +19,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def records(tmp_path: Path, clock: Clock) -> AsyncIterator[Records]:
-    async with installation(tmp_path, clock) as records:
+async def records(tmp_path: Path, clock: Clock, database: str) -> AsyncIterator[Records]:
+    async with installation(tmp_path, clock, database=database) as records:
         yield records
 
 
@@ -42,31 +43,29 @@ async def test_a_device_is_kept_as_it_was_seen_last(
 
 
 async def test_one_that_tells_nothing_new_is_written_once_an_hour(
-    records: Records, tablet: Device, clock: Clock, tmp_path: Path
+    records: Records, tablet: Device, clock: Clock, stored: Stored
 ) -> None:
-    def seen_at() -> float:
-        with sqlite3.connect(tmp_path / "data" / "wsphone.db") as database:
-            (at,) = database.execute("SELECT seen_at FROM devices").fetchone()
-        database.close()
+    async def seen_at() -> float:
+        ((at,),) = await stored.run(select(devices.c.seen_at))
         return float(at)
 
     await records.devices.seen(tablet)
     first = clock.now
     clock.advance(3599)
     await records.devices.seen(tablet)
-    assert seen_at() == first
+    assert await seen_at() == first
     clock.advance(1)
     await records.devices.seen(tablet)
-    assert seen_at() == clock.now
+    assert await seen_at() == clock.now
 
 
 async def test_what_somebody_carries_is_not_stored_in_the_clear(
-    records: Records, tablet: Device, tmp_path: Path
+    records: Records, tablet: Device, stored: Stored
 ) -> None:
     await records.devices.seen(tablet)
-    stored = all_bytes(tmp_path)
-    assert b"Fairphone" not in stored
-    assert b"Android" not in stored
+    kept = await stored.everything()
+    assert b"Fairphone" not in kept
+    assert b"Android" not in kept
 
 
 async def test_the_device_seen_longest_ago_makes_room(

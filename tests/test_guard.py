@@ -49,6 +49,23 @@ class TestHost:
         assert guard.refusal("[2001:db8::1]", None) is None
 
 
+class TestSecure:
+    GUARD = Guard(
+        host="0.0.0.0", port=443, allowed_origins=[], scheme="https", names=["phones.test"]
+    )
+
+    @pytest.mark.parametrize("host", ["phones.test", "phones.test:443", "192.0.2.1", "localhost"])
+    def test_pages_of_our_names_and_addresses_may_speak(self, host: str) -> None:
+        assert self.GUARD.refusal(host, f"https://{host}") is None
+
+    def test_a_page_that_came_by_plain_http_may_not(self) -> None:
+        assert self.GUARD.refusal("phones.test", "http://phones.test") is not None
+
+    @pytest.mark.parametrize("host", ["phones.test:80", "other.test", "192.0.2.1:80"])
+    def test_other_names_and_ports_are_refused(self, host: str) -> None:
+        assert self.GUARD.refusal(host, None) is not None
+
+
 class TestOrigin:
     def test_our_own_page_may_speak(self) -> None:
         assert LOCAL.refusal("localhost:8080", "http://localhost:8080") is None

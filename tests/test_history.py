@@ -46,8 +46,8 @@ def call_between(
 
 
 @pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    async with installation(tmp_path) as records:
+async def records(tmp_path: Path, database: str) -> AsyncIterator[Records]:
+    async with installation(tmp_path, database=database) as records:
         yield records
 
 

@@ -10,7 +10,13 @@ from aiohttp import WSMsgType, WSServerHandshakeError
 from signaling import client_socket, hub, sessions
 from signaling.hub import DEAD_SECONDS, PING_SECONDS
 from signaling.shared.errors import NotAuthenticated
-from signaling.shared.messages import SUBPROTOCOL, MediaOffered
+from signaling.shared.messages import (
+    SUBPROTOCOL,
+    CallFigures,
+    DtmfReceived,
+    MediaOffered,
+    StreamFigures,
+)
 from tests.client import RESUME_SECONDS, Client, RpcError, World
 from tests.exchange import until
 
@@ -286,3 +292,32 @@ class TestStop:
 def _all(world: World) -> list[sessions.Session]:
     accounts = world.directory.accounts.values()
     return [each for account in accounts for each in world.sessions.of_account(account.id)]
+
+
+class TestFleeting:
+    async def test_what_is_true_only_now_has_no_number_and_does_not_come_again(
+        self, world: World
+    ) -> None:
+        client = await world.open("alice")
+        stream = StreamFigures(1, 0, 2.5, None, 4.4, "PCMU/8000")
+        world.sessions.tell(client.session, CallFigures("c", stream, stream))
+        world.sessions.send(client.session, DtmfReceived("c", "1"))
+        told = await client.hears("call.figures")
+        assert "seq" not in told
+        assert told["sent"] == {
+            "packets": 1,
+            "lost": 0,
+            "jitter_ms": 2.5,
+            "round_trip_ms": None,
+            "mos": 4.4,
+            "codec": "PCMU/8000",
+        }
+        assert (await client.hears("call.dtmf"))["seq"] == 1
+        await client.cut()
+        await until(lambda: world.sessions.of_account("id of alice")[0].outbox is None)
+        world.sessions.tell(client.session, CallFigures("c", stream, stream))
+        world.sessions.tell("nobody", CallFigures("c", stream, stream))
+        world.sessions.send(client.session, DtmfReceived("c", "2"))
+        again = await world.come_back(client, "alice")
+        assert (await again.hears("call.dtmf"))["digits"] == "2"
+        assert [event["method"] for event in again.events] == []

@@ -25,24 +25,26 @@ LAYERS: dict[str, dict[Layer, str]] = {
     "signaling": {
         Layer.ENTRY: "__main__ serve commands",
         Layer.SHELL: """
-            accounts api call_api client_socket connection contacts demo devices export health
-            history http hub linphone logins mailbox media_link migrations/* pages passwords phones
-            records requests revocations session_legs sessions store switchboard tables throttle
-            sip.admission sip.agent sip.phone_calls sip.registrations sip.transport
+            accounts api authority backup blocked call_api call_figures client_socket connection
+            contacts databases demo devices export front health history http hub lan linphone logins
+            mailbox media_link migrations/* pages passwords people phones provisioning records
+            requests revocations session_legs sessions store switchboard tables tls sip.admission
+            sip.agent sip.phone_calls sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
             call call_actions call_events call_model call_setup call_state call_talk guard route
-            session sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.leg
-            sip.leg_table sip.message sip.registrar sip.reinvite sip.screen sip.stack sip.syntax
-            sip.timers sip.transaction sip.transaction_layer sip.uri sip.via
+            session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow
+            sip.framing sip.info sip.leg sip.leg_table sip.message sip.registrar sip.reinvite
+            sip.screen sip.stack sip.syntax sip.timers sip.transaction sip.transaction_layer
+            sip.uri sip.via throttle
         """,
         Layer.SHARED: "shared/*",
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge ports rtp_leg webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg webrtc_leg
         """,
-        Layer.CORE: "dtmf engine negotiate packet rtcp sdp",
+        Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
     "push": {},
 }

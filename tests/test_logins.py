@@ -1,16 +1,17 @@
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from signaling.logins import ACCESS_SECONDS, MAX_LOGINS, REFRESH_SECONDS, REPEAT_SECONDS
 from signaling.records import Records
 from signaling.revocations import LoginRevoked, Revocation
 from signaling.shared.errors import BadMessage, NotAuthenticated
 from signaling.shared.model import Account
-from tests.installation import PASSWORD, Clock, all_bytes, installation
+from signaling.tables import accounts
+from tests.installation import PASSWORD, Clock, Stored, installation
 
 
 @pytest.fixture
@@ -19,8 +20,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def records(tmp_path: Path, clock: Clock) -> AsyncIterator[Records]:
-    async with installation(tmp_path, clock) as records:
+async def records(tmp_path: Path, clock: Clock, database: str) -> AsyncIterator[Records]:
+    async with installation(tmp_path, clock, database=database) as records:
         yield records
 
 
@@ -70,12 +71,10 @@ class TestAccessTokens:
         assert await is_refused(records, tokens.access)
 
     async def test_one_of_an_earlier_generation_is_refused(
-        self, records: Records, alice: Account, tmp_path: Path
+        self, records: Records, alice: Account, stored: Stored
     ) -> None:
         tokens = await records.logins.open(alice)
-        with sqlite3.connect(tmp_path / "data" / "wsphone.db") as database:
-            database.execute("UPDATE accounts SET generation = generation + 1")
-        database.close()
+        await stored.run(update(accounts).values(generation=accounts.c.generation + 1))
         assert await is_refused(records, tokens.access)
 
     async def test_no_changed_character_passes(self, records: Records, alice: Account) -> None:
@@ -173,12 +172,12 @@ class TestRefreshing:
             await records.logins.refresh(tokens.refresh)
 
     async def test_no_token_is_stored(
-        self, records: Records, alice: Account, tmp_path: Path
+        self, records: Records, alice: Account, stored: Stored
     ) -> None:
         tokens = await records.logins.open(alice)
-        stored = all_bytes(tmp_path)
+        kept = await stored.everything()
         for token in (tokens.refresh, tokens.access):
-            assert token.partition(".")[0].encode() not in stored
+            assert token.partition(".")[0].encode() not in kept
 
 
 class TestRevoking:

@@ -9,7 +9,7 @@ from signaling.records import Records
 from signaling.revocations import PhoneRemoved, Revocation
 from signaling.shared.errors import BadMessage, NotFound, WrongState
 from signaling.shared.model import Account
-from tests.installation import PASSWORD, Clock, all_bytes, installation
+from tests.installation import PASSWORD, Clock, Stored, installation
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def records(tmp_path: Path, clock: Clock) -> AsyncIterator[Records]:
-    async with installation(tmp_path, clock) as records:
+async def records(tmp_path: Path, clock: Clock, database: str) -> AsyncIterator[Records]:
+    async with installation(tmp_path, clock, database=database) as records:
         yield records
 
 
@@ -58,15 +58,15 @@ class TestCredentials:
         assert await records.phones.credentials(username) == []
 
     async def test_neither_secret_nor_digest_is_stored_in_the_clear(
-        self, records: Records, alice: Account, tmp_path: Path
+        self, records: Records, alice: Account, stored: Stored
     ) -> None:
         _, secret = await records.phones.add(alice)
         (credential,) = await records.phones.credentials("alice")
-        stored = all_bytes(tmp_path)
+        kept = await stored.everything()
         for plain in (secret, credential.ha1_md5, credential.ha1_sha256):
-            assert plain.encode() not in stored
+            assert plain.encode() not in kept
         for digest in (credential.ha1_md5, credential.ha1_sha256):
-            assert bytes.fromhex(digest) not in stored
+            assert bytes.fromhex(digest) not in kept
 
     async def test_a_secret_may_be_chosen(self, records: Records, alice: Account) -> None:
         _, secret = await records.phones.add(alice, secret="chosen by hand")

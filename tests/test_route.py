@@ -55,19 +55,35 @@ LEADS_NOWHERE = [
 
 @pytest.mark.parametrize("dialled", LEADS_TO)
 def test_ways_to_write_an_address_of_ours(dialled: str) -> None:
-    assert find_route(dialled, own_domains=OWN) == ToAccount(LEADS_TO[dialled])
+    assert find_route(dialled, own_domains=OWN, emergency_numbers=("112", "000")) == ToAccount(
+        LEADS_TO[dialled]
+    )
 
 
 @pytest.mark.parametrize("dialled", LEADS_NOWHERE)
 def test_what_is_no_address_of_ours(dialled: str) -> None:
-    route = find_route(dialled, own_domains=OWN)
+    route = find_route(dialled, own_domains=OWN, emergency_numbers=("112", "000"))
     assert isinstance(route, Nowhere)
     assert route.reason is EndReason.NOT_FOUND
     assert route.detail
 
 
+@pytest.mark.parametrize(
+    "dialled", ["112", " 112 ", "1 1 2", "1-1-2", "112@example.org", "sip:112@localhost", "tel:000"]
+)
+def test_emergency_numbers_have_a_reason_of_their_own(dialled: str) -> None:
+    route = find_route(dialled, own_domains=OWN, emergency_numbers=("112", "000"))
+    assert isinstance(route, Nowhere)
+    assert route.reason is EndReason.EMERGENCY
+
+
+@pytest.mark.parametrize("dialled", ["1120", "0112", "11", "112b"])
+def test_numbers_that_hold_an_emergency_number_are_others(dialled: str) -> None:
+    assert find_route(dialled, own_domains=OWN, emergency_numbers=("112",)) == ToAccount(dialled)
+
+
 @settings(max_examples=500, derandomize=True)
 @given(st.text(max_size=300))
 def test_anything_that_is_typed_leads_somewhere_or_nowhere(dialled: str) -> None:
-    route = find_route(dialled, own_domains=OWN)
+    route = find_route(dialled, own_domains=OWN, emergency_numbers=("112", "000"))
     assert isinstance(route, Nowhere) or route.user

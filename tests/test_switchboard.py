@@ -60,7 +60,8 @@ class TestCalls:
         record = await exchange.finished()
         assert record.mode == "anchored"
         assert {leg.codec for leg in record.legs} == {"opus/48000/2"}
-        assert {leg.figures["received"] for leg in record.legs} == {100}
+        received = {"packets": 100, "lost": 1, "jitter_ms": 2.5, "mos": 4.36}
+        assert [leg.figures["received"] for leg in record.legs] == [received, received]
 
     async def test_the_first_of_two_accepts_at_once_wins(self, make: MakeExchange) -> None:
         exchange = make(tab("bob"), tab("desk"))
@@ -124,6 +125,51 @@ class TestCalls:
         del mailbox
         gc.collect()
         assert gone() is None
+
+
+class TestRefusedCalls:
+    async def test_whoever_is_blocked_hears_what_a_caller_of_an_unreachable_person_hears(
+        self, make: MakeExchange
+    ) -> None:
+        reachable, unreachable = make(tab("bob"), phone("desk")), make()
+        reachable.directory.blocked.add(("id of bob", "alice@example.org"))
+        for exchange in (reachable, unreachable):
+            exchange.call()
+            await exchange.finished()
+        refused, missed = (each.directory.records[0] for each in (reachable, unreachable))
+        assert (refused.reason, refused.code, refused.by) == (missed.reason, missed.code, missed.by)
+        assert refused.callee == missed.callee
+        assert [leg.endpoint for leg in refused.legs] == ["alice"]
+        assert reachable.phones.told == unreachable.phones.told
+
+    async def test_a_device_that_appears_meanwhile_does_not_ring_for_whoever_is_blocked(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make()
+        exchange.directory.blocked.add(("id of bob", "alice@example.org"))
+        exchange.directory.gate.clear()
+        exchange.call()
+        exchange.board.appeared(tab("bob"))
+        exchange.directory.gate.set()
+        await exchange.finished()
+        assert not exchange.phones.all("bob", Ring)
+
+    async def test_others_still_ring_an_account_that_blocks_somebody(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make(tab("bob"))
+        exchange.directory.blocked.add(("id of bob", "carol@example.org"))
+        exchange.call()
+        await exchange.phones.hears("bob", Ring)
+
+    async def test_an_emergency_call_ends_with_a_reason_of_its_own(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make()
+        exchange.call(to="112")
+        assert await exchange.phones.end_of("alice") is EndReason.EMERGENCY
+        record = await exchange.finished()
+        assert (record.reason, record.code) == (EndReason.EMERGENCY, 403)
 
 
 class TestLateEndpoints:

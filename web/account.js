@@ -41,6 +41,21 @@ export class Account {
     return this.#token ?? (await this.#locks.request(LOCK, () => this.#refresh()));
   }
 
+  /**
+   * Ask something of the HTTP API. Rejects with LoginNeeded or HttpError.
+   * @param {string} path @param {object} body @returns {Promise<any>}
+   */
+  async ask(path, body) {
+    try {
+      return await post(path, body, await this.token());
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.status !== 401) throw error;
+      // It was good for the socket, which outlives it.
+      this.refused();
+      return await post(path, body, await this.token());
+    }
+  }
+
   /** The server did not take our access token. */
   refused() {
     this.#token = null;

@@ -1,32 +1,26 @@
-/** The page: puts the parts together, and turns what they say into what is seen and heard. */
+/** The page: puts the parts together, and carries what one of them says to the others. */
 
 import { Account, REFRESH } from './account.js';
-import { shown } from './address.js';
-import { CallView } from './call_view.js';
 import { describeDevice } from './device.js';
-import { DialView } from './dial_view.js';
-import { find, mark, say, takesText } from './dom.js';
-import { IncomingView } from './incoming_view.js';
+import { find, mark, say } from './dom.js';
 import { LoginView } from './login_view.js';
-import { openMicrophone } from './microphone.js';
+import { Own } from './own.js';
+import { People } from './people.js';
 import { Phone } from './phone.js';
-import { Ring } from './ring.js';
+import { Screen } from './screen.js';
 import { Session } from './session.js';
 import { Tab } from './tab.js';
-import { errorText, texts, titleText } from './texts.js';
+import { bestLanguage, speak, texts } from './texts.js';
 
 class App {
   #connection = find('connection', HTMLElement);
   #return = find('return', HTMLButtonElement);
   #logout = find('logout', HTMLButtonElement);
-  #card = find('phone', HTMLElement);
   #who = find('who', HTMLElement);
-  #notice = find('notice', HTMLElement);
-  #remote = find('remote', HTMLAudioElement);
   #device = () => describeDevice(localStorage, mintId);
   #tab = new Tab(sessionStorage);
   #account = new Account(localStorage, navigator.locks, this.#device);
-  #ring = new Ring();
+  #loggedIn = false;
   /** No session was opened yet: what calls there are were begun before a reload. */
   #reloaded = true;
   /** Another tab took the session over. */
@@ -47,22 +41,22 @@ class App {
     });
     this.phone = new Phone({
       request: this.session.request,
-      microphone: () => openMicrophone(localStorage),
+      microphone: () => this.screen.microphone(),
       store: this.#tab,
       mintId,
-      changed: () => this.#render(),
-      trouble: (error) => this.#say(errorText(error)),
+      changed: () => this.screen.render(),
+      trouble: (error) => this.screen.complain(error),
+      over: (call) => this.screen.over(call),
     });
-    this.dialView = new DialView(this.phone, {
-      failed: (error) => this.#say(errorText(error)),
-      say: (text) => this.#say(text),
-      key: (key) => this.#ring.key(key),
+    this.people = new People(this.session.request, () => this.screen.renderPeople());
+    /** @type {Screen} */
+    this.screen = new Screen({
+      phone: this.phone,
+      people: this.people,
+      addPhone: (name) => this.#account.ask('/api/phones', { name }),
+      spoken: () => this.#renderConnection(),
+      viewsChanged: () => this.#lookAtPeople(),
     });
-    this.callView = new CallView(this.phone, {
-      toggleKeypad: () => this.#toggleKeypad(),
-      redial: (address) => this.dialView.dial(address),
-    });
-    this.incomingView = new IncomingView(this.phone);
     this.loginView = new LoginView((username, password) => this.#login(username, password));
   }
 
@@ -83,23 +77,24 @@ class App {
 
   #begin() {
     this.#moved = false;
+    this.#loggedIn = true;
     this.loginView.hide();
-    this.#card.hidden = this.#logout.hidden = false;
+    this.#logout.hidden = false;
     this.session.start();
     this.#renderConnection();
-    this.#render();
-    this.dialView.focus();
+    this.screen.open();
   }
 
   /** Nobody is logged in here any more. @param {string} why */
   #end(why) {
+    this.#loggedIn = false;
     this.phone.reset();
+    this.people.forget();
     this.#tab.forget();
-    this.dialView.clear();
-    this.#say('');
+    this.screen.close();
     say(this.#who, texts.title);
     this.#who.title = '';
-    this.#card.hidden = this.#logout.hidden = true;
+    this.#logout.hidden = true;
     this.#renderConnection();
     this.loginView.show(why);
   }
@@ -115,11 +110,14 @@ class App {
 
   /** @param {import('./protocol.js').Opened} opened */
   #opened(opened) {
+    const { account } = opened;
     void this.#tab.keep(navigator.locks);
-    say(this.#who, opened.account.display_name || opened.account.name);
-    this.#who.title = opened.account.address;
+    say(this.#who, account.display_name || account.name);
+    this.#who.title = account.address;
     this.phone.opened(opened, this.#reloaded);
     this.#reloaded = false;
+    if (this.screen.own?.account !== account.id) this.screen.own = new Own(localStorage, account);
+    void this.people.look();
   }
 
   /** @param {'login' | 'forbidden' | 'moved'} why */
@@ -146,9 +144,9 @@ class App {
     });
     document.addEventListener('visibilitychange', () => this.#visible());
     window.addEventListener('storage', (event) => this.#otherTab(event));
-    document.addEventListener('keydown', (event) => this.#key(event));
+    document.addEventListener('keydown', (event) => this.screen.key(event));
     for (const touch of ['pointerdown', 'keydown']) {
-      document.addEventListener(touch, () => this.#touched());
+      document.addEventListener(touch, () => this.screen.touched());
     }
   }
 
@@ -156,78 +154,28 @@ class App {
     const { app_state } = this.#device();
     this.session.mention('session.state', { app_state });
     if (app_state === 'foreground') this.session.nudge();
+    this.#lookAtPeople();
+    this.screen.render();
   }
 
   /** The tabs of a browser are logged in and out together. @param {StorageEvent} event */
   #otherTab(event) {
-    if (event.key !== REFRESH) return;
-    if (event.newValue === null && !this.#card.hidden) {
+    // What is kept here, such as the list of calls, may have changed there.
+    if (event.key !== REFRESH) return this.screen.render();
+    if (event.newValue === null && this.#loggedIn) {
       this.session.close();
       this.#end(texts.sessionEnded);
-    } else if (event.newValue !== null && this.#card.hidden) {
+    } else if (event.newValue !== null && !this.#loggedIn) {
       this.#begin();
     }
   }
 
-  /** Browsers let a page sound once it was touched. */
-  #touched() {
-    this.#ring.wake();
-    if (this.#remote.srcObject && this.#remote.paused) this.#listenTo(this.#remote.srcObject);
-  }
+  // --- what follows from it
 
-  /** @param {KeyboardEvent} event */
-  #key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const talking = this.phone.active?.state === 'talking';
-    if (event.key === 'Escape' && this.incomingView.shown && !this.phone.active) {
-      this.incomingView.decline();
-    } else if (takesText(event.target)) {
-      return;
-    } else if (talking && event.key.toLowerCase() === 'm') {
-      this.callView.toggleMute();
-    } else if (talking && /^[0-9*#]$/.test(event.key)) {
-      this.dialView.keypadOpen = true;
-      this.dialView.press(event.key);
-      this.#render();
-    }
-  }
-
-  #toggleKeypad() {
-    this.dialView.keypadOpen = !this.dialView.keypadOpen;
-    this.#render();
-  }
-
-  // --- what is seen and heard
-
-  /** @param {string} text that stays until something else is tried */
-  #say(text) {
-    say(this.#notice, text);
-    this.#notice.hidden = text === '';
-  }
-
-  #render() {
-    this.dialView.render();
-    this.callView.render(this.dialView.keypadOpen);
-    this.incomingView.render();
-    this.#ring.play(this.phone.tone);
-    const [ringing] = this.phone.incoming;
-    document.title = ringing ? titleText(shown(ringing.peer).title) : texts.title;
-    this.#listenTo(this.phone.active?.remoteStream ?? null);
-  }
-
-  /** @param {MediaProvider | null} stream */
-  #listenTo(stream) {
-    if (this.#remote.srcObject !== stream) this.#remote.srcObject = stream;
-    else if (!this.#remote.paused) return;
-    if (!stream) return;
-    this.#remote.play().then(
-      () => {
-        if (this.#notice.textContent === texts.soundBlocked) this.#say('');
-      },
-      (error) => {
-        if (error.name === 'NotAllowedError') this.#say(texts.soundBlocked);
-      },
-    );
+  #lookAtPeople() {
+    const visible = document.visibilityState === 'visible';
+    const online = this.session.state === 'online';
+    this.people.watch(this.screen.showsPeople && visible && online);
   }
 
   #renderConnection() {
@@ -237,8 +185,9 @@ class App {
     const offline = navigator.onLine ? texts.offline : texts.offlineNetwork;
     const words = { online: texts.online, connecting: texts.connecting, offline };
     say(this.#connection, this.#moved ? texts.moved : words[shownState]);
-    this.#connection.hidden = this.#card.hidden;
+    this.#connection.hidden = !this.#loggedIn;
     this.#return.hidden = !this.#moved;
+    this.#lookAtPeople();
   }
 }
 
@@ -252,6 +201,7 @@ if (window.isSecureContext) {
   void app.start();
 } else {
   // Without it a browser gives no microphone, and no random ids either.
+  speak(bestLanguage(navigator.languages));
   const place = find('connection', HTMLElement);
   place.hidden = false;
   mark(place, 'state', 'offline');

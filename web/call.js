@@ -82,6 +82,11 @@ export class Call {
     /** @type {string | null} */
     this.by = null;
     this.seconds = 0;
+    /**
+     * What the server counts, in a call that it carries.
+     * @type {import('./protocol.js').ServerFigures | null}
+     */
+    this.figures = null;
     this.muted = facts.muted;
     /** What a person asked for and is not done yet. @type {'accept' | 'leave' | null} */
     this.pending = null;
@@ -181,6 +186,14 @@ export class Call {
     await this.#deps.request('call.dtmf', params);
   }
 
+  /** Another microphone was chosen: go on with that one. */
+  async changeMicrophone() {
+    const before = this.#microphone;
+    if (!before) return;
+    await this.#replaceMicrophone();
+    if (this.#microphone !== before) closeMicrophone(before);
+  }
+
   // --- what the server says; anything may come late, and is passed over then
 
   /** @param {import('./protocol.js').Progress} progress */
@@ -267,7 +280,7 @@ export class Call {
     return true;
   }
 
-  /** The device was unplugged: go on with what the browser has instead. */
+  /** Go on with what the browser has instead. */
   async #replaceMicrophone() {
     const microphone = await this.#deps.microphone();
     if (this.#hold(microphone)) await this.#media.replaceMicrophone(microphone);

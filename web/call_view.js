@@ -2,10 +2,15 @@
 
 import { shown } from './address.js';
 import { find, mark, say } from './dom.js';
-import { durationText, reasonText, stateText, texts } from './texts.js';
+import { FigureReader } from './figures.js';
+import { durationText, figuresText, reasonText, stateText, texts } from './texts.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./phone.js').Phone} Phone */
+/** @typedef {import('./protocol.js').Party} Party */
+
+const TICK_MS = 500;
+const TICKS_A_LOOK = 4;
 
 export class CallView {
   #section = find('call', HTMLElement);
@@ -23,15 +28,22 @@ export class CallView {
   #keypadToggle = find('keypad-toggle', HTMLButtonElement);
   #hangup = find('hangup', HTMLButtonElement);
   #redial = find('redial', HTMLButtonElement);
+  #figuresLine = find('call-figures', HTMLElement);
+  #figures = new FigureReader();
   #clock = 0;
+  #ticks = 0;
   #phone;
+  #actions;
 
   /**
    * @param {Phone} phone
-   * @param {{ toggleKeypad: () => void, redial: (address: string) => void }} actions
+   * @param {{
+   *   toggleKeypad: () => void, redial: (address: string) => void, who: (party: Party) => Party,
+   * }} actions
    */
   constructor(phone, actions) {
     this.#phone = phone;
+    this.#actions = actions;
     this.#mute.addEventListener('click', () => this.toggleMute());
     this.#keypadToggle.addEventListener('click', actions.toggleKeypad);
     this.#hangup.addEventListener('click', () => phone.active?.hangUp());
@@ -53,7 +65,7 @@ export class CallView {
     this.#runClock(call?.state === 'talking');
     if (!call) return;
     const over = call.state === 'ended';
-    const { title, detail, initials } = shown(call.peer);
+    const { title, detail, initials } = shown(this.#actions.who(call.peer));
     mark(this.#section, 'state', call.state);
     mark(this.#section, 'sound', call.sound);
     mark(this.#section, 'reason', call.reason);
@@ -96,10 +108,24 @@ export class CallView {
   #runClock(on) {
     if (on === (this.#clock !== 0)) return;
     window.clearInterval(this.#clock);
-    this.#clock = on ? window.setInterval(() => this.#tick(), 500) : 0;
+    this.#clock = on ? window.setInterval(() => this.#tick(), TICK_MS) : 0;
+    this.#ticks = 0;
+    this.#figuresLine.hidden = true;
   }
 
   #tick() {
-    if (this.#phone.active) this.#renderTimer(this.#phone.active);
+    const call = this.#phone.active;
+    if (!call) return;
+    this.#renderTimer(call);
+    if (++this.#ticks % TICKS_A_LOOK === 0) void this.#look(call);
+  }
+
+  /** How the sound is carried. @param {Call} call */
+  async #look(call) {
+    const stats = await call.pc?.getStats().catch(() => null);
+    const figures = stats ? this.#figures.read(stats.values(), call.figures) : null;
+    if (!figures || call !== this.#phone.active) return;
+    say(this.#figuresLine, figuresText(figures));
+    this.#figuresLine.hidden = call.state !== 'talking';
   }
 }

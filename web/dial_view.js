@@ -2,6 +2,7 @@
 
 import { dialable } from './address.js';
 import { find, say } from './dom.js';
+import { emergencyNumber } from './emergency.js';
 import { texts } from './texts.js';
 
 /** @typedef {import('./phone.js').Phone} Phone */
@@ -27,6 +28,7 @@ export class DialView {
    *   failed: (error: unknown) => void,
    *   say: (text: string) => void,
    *   key: (key: string) => void,
+   *   isPerson: (name: string) => boolean,
    * }} actions
    */
   constructor(phone, actions) {
@@ -51,6 +53,11 @@ export class DialView {
   /** @param {string} typed */
   dial(typed) {
     const to = dialable(typed);
+    const emergency = emergencyNumber(typed);
+    if (emergency && !this.#actions.isPerson(emergency)) {
+      this.#actions.say(texts.emergency(emergency));
+      return;
+    }
     this.#actions.say(to ? '' : texts.dialBad);
     if (to) this.#phone.dial(to).catch(this.#actions.failed);
     else this.#input.focus();

@@ -19,6 +19,7 @@ export class IncomingView {
   #acceptLabel = find('accept-label', HTMLElement);
   #decline = find('decline', HTMLButtonElement);
   #phone;
+  #who;
   /** The call that is shown. @type {Call | null} */
   #call = null;
   /** What had the focus before the dialog took it. @type {Element | null} */
@@ -26,9 +27,13 @@ export class IncomingView {
   /** Why the shown call could not be answered yet. */
   #trouble = '';
 
-  /** @param {Phone} phone */
-  constructor(phone) {
+  /**
+   * @param {Phone} phone
+   * @param {(party: import('./protocol.js').Party) => import('./protocol.js').Party} who
+   */
+  constructor(phone, who) {
     this.#phone = phone;
+    this.#who = who;
     this.#accept.addEventListener('click', () => this.accept());
     this.#decline.addEventListener('click', () => this.decline());
   }
@@ -63,13 +68,13 @@ export class IncomingView {
 
   /** @param {Call} call @param {Call[]} others @param {boolean} second */
   #fill(call, others, second) {
-    const { title, detail, initials } = shown(call.peer);
+    const { title, detail, initials } = shown(this.#who(call.peer));
     const pending = call.pending !== null;
     say(this.#from, title);
     say(this.#initials, initials);
     say(this.#detail, detail);
     say(this.#words, pending ? texts.pendingMicrophone : texts.incoming);
-    say(this.#more, moreCallsText(others.map((other) => shown(other.peer).title)));
+    say(this.#more, moreCallsText(others.map((other) => shown(this.#who(other.peer)).title)));
     this.#more.hidden = others.length === 0;
     say(this.#notice, this.#trouble);
     this.#notice.hidden = this.#trouble === '';

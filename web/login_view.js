@@ -2,7 +2,7 @@
 
 import { HttpError } from './errors.js';
 import { find } from './dom.js';
-import { busyText, loginErrorText, slowDownText, texts } from './texts.js';
+import { loginErrorText, texts } from './texts.js';
 
 export class LoginView {
   #form = find('login', HTMLFormElement);
@@ -58,7 +58,7 @@ export class LoginView {
   #refused(error) {
     const seconds = error instanceof HttpError ? error.retryAfterSeconds : null;
     if (error instanceof HttpError && seconds !== null) {
-      this.#countDown(seconds, error.status === 429 ? slowDownText : busyText);
+      this.#countDown(seconds, error.status === 429 ? texts.slowDown : texts.busyServer);
       return;
     }
     this.#say(loginErrorText(error));

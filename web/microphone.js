@@ -19,11 +19,16 @@ export function constraints(storage) {
   }
 }
 
-/** @param {Storage} storage @returns {Promise<MediaStream>} */
-export async function openMicrophone(storage) {
+/**
+ * @param {Storage} storage @param {string} [device] the one to prefer, if it is there
+ * @returns {Promise<MediaStream>}
+ */
+export async function openMicrophone(storage, device = '') {
   if (!navigator.mediaDevices) throw new NoMicrophone('insecure');
+  const preferred = device ? { deviceId: { ideal: device } } : {};
   try {
-    return await navigator.mediaDevices.getUserMedia({ audio: constraints(storage) });
+    const audio = { ...constraints(storage), ...preferred };
+    return await navigator.mediaDevices.getUserMedia({ audio });
   } catch (error) {
     throw new NoMicrophone(error instanceof Error ? error.name : 'unknown');
   }

@@ -13,7 +13,8 @@ import { NoMicrophone, RpcError } from './errors.js';
  *   mintId: () => string,
  *   changed: () => void,
  *   trouble: (error: unknown) => void,
- * }} PhoneDeps
+ *   over: (call: Call) => void,
+ * }} PhoneDeps `over`: a call ended that was one; `call.ended` or our own hang-up say how
  */
 
 // A ringing call whose end we never heard stops this long after its time.
@@ -88,7 +89,7 @@ export class Phone {
     try {
       await call.start(to);
     } catch (error) {
-      this.#forget(call);
+      this.#drop(call);
       throw error;
     }
   }
@@ -122,7 +123,7 @@ export class Phone {
 
   /** Let go of every call without a word: the account has changed. */
   reset() {
-    for (const call of this.calls()) call.end('cancelled', call.side, 0);
+    for (const call of this.calls()) this.#drop(call);
     this.dismiss();
   }
 
@@ -148,6 +149,8 @@ export class Phone {
         return call.progressed(params);
       case 'call.answered':
         return call.answered(params);
+      case 'call.figures':
+        return void (call.figures = params);
       case 'call.ended':
         return call.end(params.reason, params.by, params.seconds);
       case 'media.offer':
@@ -219,14 +222,17 @@ export class Phone {
 
   /** @param {Call} call */
   #follow(call) {
-    if (call.state === 'ended' && this.#calls.delete(call.id)) this.ended = call;
+    if (call.state === 'ended' && this.#calls.delete(call.id)) {
+      this.ended = call;
+      this.#deps.over(call);
+    }
     this.#changed();
   }
 
-  /** @param {Call} call */
-  #forget(call) {
-    call.end('media_failed', 'caller', 0);
-    this.ended = null;
+  /** Let go of a call that was none, or is nobody's any more. @param {Call} call */
+  #drop(call) {
+    this.#calls.delete(call.id);
+    call.end('cancelled', call.side, 0);
     this.#changed();
   }
 

@@ -58,6 +58,13 @@
 
 /** @typedef {{ call: string, reason: string, code: number, by: string, seconds: number }} Ended */
 
+/**
+ * How one direction of a call is carried, as the server counts it; `mos` from 1 to 4.4.
+ * @typedef {{ packets: number, lost: number | null, mos: number | null }} Stream
+ */
+
+/** @typedef {{ call: string, sent: Stream, received: Stream }} ServerFigures */
+
 /** @typedef {{ media: number, offer: string, candidates?: Candidate[] }} Accepted */
 
 /**

@@ -29,9 +29,22 @@ export class Ring {
   /** @type {keyof typeof CADENCES | null} */
   #kind = null;
 
+  #device = '';
+
+  /** Ring on this speaker, where the browser lets a page choose. @param {string} device its id */
+  async use(device) {
+    this.#device = device;
+    const context = /** @type {import('./speaker.js').Sink | null} */ (this.#context);
+    // One that is not plugged in: the system's own speaker rings instead.
+    await context?.setSinkId?.(device).catch(() => {});
+  }
+
   /** Browsers let a page sound only after it was touched: call this on any touch or key. */
   wake() {
-    this.#context ??= new AudioContext();
+    if (!this.#context) {
+      this.#context = new AudioContext();
+      void this.use(this.#device);
+    }
     if (this.#context.state === 'suspended') void this.#context.resume();
   }
 

@@ -1,48 +1,57 @@
-/** Everything that the page says, in one place, and the choice of the right sentence. */
+/** The language in use, and the choice of the right sentence. */
 
 import { HttpError, NoAnswer, NoMicrophone, RpcError } from './errors.js';
+import { de } from './words/de.js';
+import { en } from './words/en.js';
 
-export const texts = Object.freeze({
-  title: 'WSPhone',
-  online: 'Online',
-  connecting: 'Connecting…',
-  offline: 'Offline, trying again…',
-  offlineNetwork: 'Offline, waiting for the network…',
-  moved: 'In use in another tab',
-  sessionEnded: 'You were logged out. Log in again to go on.',
-  forbidden: 'The server does not let this account or this page in.',
-  loginWrong: 'That name and password do not belong together.',
-  loginEmpty: 'Enter your name and your password.',
-  loginUnreachable: 'The server cannot be reached. Check the network and try again.',
-  loginFailed: 'Logging in failed. Try again.',
-  insecure: 'Calls need a secure page: open this one with https:// or at localhost.',
-  dialBad: 'Enter a name, an address or a number.',
-  soundBlocked: 'The browser holds the sound back. Press any key or tap to hear the call.',
-  noAnswer: 'The server did not answer in time. Check the network and try again.',
-  digitLost: 'The digit did not get through. Press it again.',
-  mute: 'Mute',
-  unmute: 'Unmute',
-  callAgain: 'Call again',
-  callBack: 'Call back',
-  accept: 'Accept',
-  endAndAccept: 'End and accept',
-  incoming: 'is calling',
-  pendingMicrophone: 'Waiting for the microphone…',
-});
+/** @type {Record<string, typeof en>} */
+export const LANGUAGES = Object.freeze({ en, de });
 
-/** @param {number} seconds */
-export function busyText(seconds) {
-  return `The server is busy. Try again in ${seconds} s.`;
+/** Every sentence of the page; a binding that follows `speak`. */
+export let texts = en;
+let spoken = 'en';
+
+/**
+ * Use a language, and put it into every element that says which text it shows.
+ * @param {string} language one of LANGUAGES
+ */
+export function speak(language) {
+  spoken = Object.hasOwn(LANGUAGES, language) ? language : 'en';
+  texts = LANGUAGES[spoken] ?? en;
+  document.documentElement.lang = spoken;
+  for (const [attribute, put] of Object.entries(PLACES)) {
+    for (const element of document.querySelectorAll(`[data-${attribute}]`)) {
+      put(element, lookUp(element.getAttribute(`data-${attribute}`) ?? ''));
+    }
+  }
 }
 
-/** @param {number} seconds */
-export function slowDownText(seconds) {
-  return `Too many attempts. Try again in ${seconds} s.`;
+/** The first of a person's languages that we have. @param {readonly string[]} wanted */
+export function bestLanguage(wanted) {
+  const known = wanted.map((tag) => tag.toLowerCase().split('-')[0] ?? '');
+  return known.find((tag) => Object.hasOwn(LANGUAGES, tag)) ?? 'en';
 }
 
-/** @param {string} title */
+/** @type {Record<string, (element: Element, text: string) => void>} */
+const PLACES = {
+  text: (element, text) => (element.textContent = text),
+  label: (element, text) => element.setAttribute('aria-label', text),
+  placeholder: (element, text) => element.setAttribute('placeholder', text),
+  alt: (element, text) => element.setAttribute('alt', text),
+};
+
+/** @param {string} path such as `login` or `field.username` @returns {string} */
+function lookUp(path) {
+  /** @type {any} */
+  let found = texts;
+  for (const key of path.split('.')) found = found?.[key];
+  if (typeof found !== 'string') throw new Error(`there is no text ${path}`);
+  return found;
+}
+
+/** @param {string} title of who calls */
 export function titleText(title) {
-  return `${title} is calling · ${texts.title}`;
+  return `${texts.isCalling(title)} · ${texts.title}`;
 }
 
 const MOST_TITLES = 3;
@@ -50,80 +59,47 @@ const MOST_TITLES = 3;
 /** @param {string[]} titles of the other calls that ring */
 export function moreCallsText(titles) {
   if (titles.length === 0) return '';
+  const names = titles.slice(0, MOST_TITLES).join(', ');
   const rest = titles.length - MOST_TITLES;
-  const more = rest > 0 ? ` and ${rest} more` : '';
-  return `Also calling: ${titles.slice(0, MOST_TITLES).join(', ')}${more}`;
+  return texts.alsoCalling(rest > 0 ? texts.andMore(names, rest) : names);
 }
-
-const PROGRESS = Object.freeze({
-  trying: 'Calling…',
-  waking: 'Waking their phone…',
-  ringing: 'Ringing…',
-  early: 'Ringing…',
-});
 
 /** @param {import('./call.js').Call} call */
 export function stateText(call) {
-  if (call.state === 'ended') return 'Call ended';
-  if (call.pending === 'leave') return 'Ending…';
+  if (call.state === 'ended') return texts.callEnded;
+  if (call.pending === 'leave') return texts.ending;
   if (call.state === 'talking') {
-    if (call.sound === 'lost') return 'The sound was lost. Reconnecting…';
-    return call.sound === 'connected' ? 'Talking' : 'Connecting the sound…';
+    if (call.sound === 'lost') return texts.soundLost;
+    return call.sound === 'connected' ? texts.talking : texts.soundConnecting;
   }
-  if (call.direction === 'incoming') return 'Connecting…';
-  return PROGRESS[call.progress];
+  return call.direction === 'incoming' ? texts.connecting : texts.progress[call.progress];
 }
 
-/** Why calls end: what the one who calls reads, and what the one who is called reads. */
-const REASONS = Object.freeze({
-  cancelled: ['You ended the call before it was answered.', 'They hung up before you answered.'],
-  declined: ['They declined the call.', 'You declined the call.'],
-  busy: ['They are busy in another call.', 'You were busy.'],
-  no_answer: ['Nobody answered.', 'You missed this call.'],
-  not_found: ['Nobody has this name or number.', 'Nobody has this name or number.'],
-  unavailable: ['None of their phones can be reached now.', 'The connection to them was lost.'],
-  answered_elsewhere: ['The call was answered elsewhere.', 'Answered on another of your devices.'],
-  declined_elsewhere: ['They declined on another device.', 'Declined on another of your devices.'],
-  forbidden: ['You may not call this address.', 'This call is not allowed.'],
-  incompatible: [
-    'Your phones share no way to carry sound.',
-    'Your phones share no way to carry sound.',
-  ],
-  media_failed: ['The sound could not get through.', 'The sound could not get through.'],
-  timeout: ['The other side did not respond in time.', 'The other side did not respond in time.'],
-  limit: ['The server has too many calls. Try again soon.', 'The server has too many calls.'],
-  server_restart: ['The server was restarted. Try again in a minute.', 'The server was restarted.'],
-  error: ['Something went wrong. Try again.', 'Something went wrong.'],
-});
+/**
+ * How a call ended, as much as the sentence needs.
+ * @typedef {{
+ *   reason: string | null, by: string | null, side: string, talkingSince: number | null,
+ * }} HowEnded
+ */
 
-/** Why a call ended, in a sentence. @param {import('./call.js').Call} call */
+/** Why a call ended, in a sentence. @param {HowEnded} call */
 export function reasonText({ reason, by, side, talkingSince }) {
-  if (reason === 'hangup') return by === side ? 'You hung up.' : 'They hung up.';
+  if (reason === 'hangup') return by === side ? texts.youHungUp : texts.theyHungUp;
   if (reason === 'unavailable' && talkingSince !== null) {
-    return by === side ? 'Your connection was lost.' : 'The connection to them was lost.';
+    return by === side ? texts.yourConnection : texts.theirConnection;
   }
-  const known = /** @type {Record<string, readonly string[]>} */ (REASONS)[reason ?? 'error'];
   if (reason === 'timeout' && by === 'server') return texts.noAnswer;
-  return (known ?? REASONS.error)[side === 'caller' ? 0 : 1] ?? '';
+  const known = texts.reasons[reason ?? 'error'] ?? texts.reasons.error;
+  return known?.[side === 'caller' ? 0 : 1] ?? '';
 }
-
-/** Which microphone trouble a browser tells by which name. @type {Record<string, string>} */
-const MICROPHONE = {
-  insecure: texts.insecure,
-  NotAllowedError:
-    'The microphone is blocked. Allow it for this page in the address bar, then try again.',
-  NotFoundError: 'No microphone was found. Plug one in, then try again.',
-  NotReadableError: 'Another program holds the microphone. Close it, then try again.',
-  OverconstrainedError: 'No microphone fits the setting wsphone.audio of this browser.',
-};
 
 /** What to say of a failure that ends no call. @param {unknown} error */
 export function errorText(error) {
   if (error instanceof NoMicrophone) {
-    return MICROPHONE[error.kind] ?? 'The microphone could not be opened.';
+    return texts.microphoneTrouble[error.kind] ?? texts.microphoneFailed;
   }
   if (error instanceof NoAnswer) return texts.noAnswer;
-  return error instanceof RpcError ? error.message : 'Something went wrong. Try again.';
+  return error instanceof RpcError ? error.message : texts.wrong;
 }
 
 /** Why logging in failed. @param {unknown} error */
@@ -140,4 +116,44 @@ export function durationText(seconds) {
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const shown = parts[0] ? parts : parts.slice(1);
   return shown.map((part, index) => (index ? String(part).padStart(2, '0') : part)).join(':');
+}
+
+/** The reader's own way to write times and numbers, in the language of the page. */
+function locale() {
+  return navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === spoken) ?? spoken;
+}
+
+/**
+ * When something was, by the reader's clock: today's by the time, older by the day too.
+ * @param {number} at @param {number} now
+ */
+export function whenText(at, now) {
+  const today = new Date(at).toDateString() === new Date(now).toDateString();
+  const day = /** @type {const} */ ({ day: 'numeric', month: 'short' });
+  const time = /** @type {const} */ ({ hour: '2-digit', minute: '2-digit' });
+  const form = new Intl.DateTimeFormat(locale(), {
+    ...(today ? {} : day),
+    ...time,
+  });
+  return form.format(at);
+}
+
+/**
+ * How the sound of a call is carried, in a line.
+ * @param {import('./figures.js').Figures} figures
+ */
+export function figuresText({ codec, lostHere, lostThere, roundTripMs, mos }) {
+  const percent = (/** @type {number} */ share) =>
+    new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 1 }).format(share);
+  const lossy = (/** @type {number | null} */ share) => share !== null && share >= 0.001;
+  const parts = [codec];
+  if (lossy(lostHere)) parts.push(texts.lossHere(percent(lostHere ?? 0)));
+  if (lossy(lostThere)) parts.push(texts.lossThere(percent(lostThere ?? 0)));
+  if (!lossy(lostHere) && !lossy(lostThere)) parts.push(texts.noLoss);
+  if (roundTripMs !== null) parts.push(texts.roundTrip(Math.round(roundTripMs)));
+  if (mos !== null) {
+    const form = new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 });
+    parts.push(texts.quality(form.format(mos)));
+  }
+  return parts.join(' · ');
 }

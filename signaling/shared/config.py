@@ -3,20 +3,22 @@
 import difflib
 import ipaddress
 import os
-import string
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
+from signaling.shared import config_values as allowed
+from signaling.shared.config_values import POSTGRESQL, SQLITE, is_address
 from signaling.shared.errors import ConfigError
 
 DEFAULT_FILE = Path("wsphone.toml")
 _PREFIX = "WSPHONE_"
-_SQLITE = "sqlite+aiosqlite:///"
-_LABEL_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-")
+
+
+# The best known ones that hardly anybody gives to a desk.
+EMERGENCY_NUMBERS = tuple("000 110 111 112 113 115 118 119 911 995 999".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,15 @@ class Http:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     # As browsers serialise an origin: `https://phones.example.org`, no default port, no path.
     allowed_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    # With them, or the local authority's, the page is served over HTTPS on `port`; http.port sends
+    # there.
+    cert: Path | None = None
+    key: Path | None = None
+    port: int = 8443
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +57,8 @@ class Media:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    # `{data_dir}` stands for the data directory.
-    url: str = _SQLITE + "{data_dir}/wsphone.db"
+    # `{data_dir}` stands for the data directory; a PostgreSQL URL may hold a password.
+    url: str = field(default=SQLITE + "{data_dir}/wsphone.db", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,8 @@ class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
     direct: Literal["always", "never"] = "always"
+    # As people dial them; refused with words that say so, as no trunk carries them.
+    emergency_numbers: tuple[str, ...] = EMERGENCY_NUMBERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +79,30 @@ class Config:
     # The first encrypts and signs, all decrypt and verify; empty: a file in data_dir holds the key.
     secret_key: tuple[str, ...] = field(default=(), repr=False)
     http: Http = Http()
+    tls: Tls = Tls()
     sip: Sip = Sip()
     media: Media = Media()
     database: Database = Database()
     calls: Calls = Calls()
 
     @property
-    def database_file(self) -> Path:
-        return Path(
-            self.database.url.removeprefix(_SQLITE).replace("{data_dir}", str(self.data_dir))
-        )
+    def database_url(self) -> str:
+        """Where the database is, with the data directory filled in."""
+        url = self.database.url
+        if self.is_database_shared:
+            return url
+        return url.replace("{data_dir}", str(self.data_dir))
+
+    @property
+    def is_database_shared(self) -> bool:
+        """Whether other machines may use the database too."""
+        return self.database.url.startswith(POSTGRESQL)
 
 
 def load(path: Path | None = None, *, environment: Mapping[str, str] | None = None) -> Config:
     """Read `path`, or wsphone.toml where there is one, then the environment, which wins.
 
-    Raises ConfigError. A relative data_dir counts from the directory of the file that names it.
+    Raises ConfigError. A relative path counts from the directory of the file that names it.
     """
     values: dict[str, _Given] = {}
     if path is not None or DEFAULT_FILE.exists():
@@ -115,123 +136,53 @@ class _Key:
     is_secret: bool = False
 
 
-def _is_name(text: str) -> bool:
-    """Whether `text` is a host name in lower case (RFC 1123)."""
-    return len(text) <= 253 and all(
-        0 < len(label) <= 63
-        and _LABEL_CHARACTERS.issuperset(label)
-        and not label.startswith("-")
-        and not label.endswith("-")
-        for label in text.split(".")
-    )
-
-
-def is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _require(value: Any, *, met: bool) -> Any:
-    if not met:
-        raise ValueError
-    return value
-
-
-def _name(text: str) -> str:
-    lowered = text.lower()
-    return str(_require(lowered, met=_is_name(lowered)))
-
-
-def _host(text: str) -> str:
-    return text if is_address(text) else _name(text)
-
-
-def _address(text: str) -> str:
-    return str(ipaddress.ip_address(text))
-
-
-def _address_or_auto(text: str) -> str:
-    return text if text == "auto" else _address(text)
-
-
-def _between(low: float, high: float) -> Callable[[Any], object]:
-    return lambda value: _require(value, met=low <= value <= high)
-
-
-def _one_of(*choices: str) -> Callable[[Any], object]:
-    return lambda value: _require(value, met=value in choices)
-
-
-def _networks(texts: list[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-    return tuple(ipaddress.ip_network(text) for text in texts)
-
-
-def _origin(text: str) -> str:
-    parts = urlsplit(text.lower())
-    default_port = {"http": 80, "https": 443}.get(parts.scheme)
-    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
-    if default_port is None or not bare or not parts.hostname:
-        raise ValueError
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else _name(parts.hostname)
-    port = "" if parts.port in (None, default_port) else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}"
-
-
-def _origins(texts: list[str]) -> tuple[str, ...]:
-    return tuple(_origin(text) for text in texts)
-
-
-def _secrets(texts: list[str]) -> tuple[str, ...]:
-    return tuple(
-        _require(text, met=len(text) >= 32 and text.isascii() and text.isprintable())
-        for text in texts
-    )
-
-
-def _database_url(url: str) -> str:
-    file = url.removeprefix(_SQLITE)
-    named = file.startswith(("/", "{data_dir}/")) and not file.endswith("/") and "\0" not in file
-    return str(_require(url, met=named and file != url))
-
-
-def _path(text: str) -> Path:
-    return Path(_require(text, met=bool(text) and "\0" not in text))
-
-
-_PORT = _Key("integer", _between(1, 65535), "a port from 1 to 65535")
-_MEDIA_PORT = _Key("integer", _between(1024, 65535), "a port from 1024 to 65535")
-_HOST = _Key("text", _host, "an IP address or a host name")
+_PORT = _Key("integer", allowed.between(1, 65535), "a port from 1 to 65535")
+_MEDIA_PORT = _Key("integer", allowed.between(1024, 65535), "a port from 1024 to 65535")
+_HOST = _Key("text", allowed.host, "an IP address or a host name")
 _KEYS: dict[str, _Key] = {
-    "domain": _Key("text", _name, "a domain name such as phones.example.org"),
-    "data_dir": _Key("text", _path, "a directory"),
+    "domain": _Key("text", allowed.host_name, "a domain name such as phones.example.org"),
+    "data_dir": _Key("text", allowed.path, "a directory"),
     "secret_key": _Key(
-        "list", _secrets, "printable ASCII text of at least 32 characters", is_secret=True
+        "list", allowed.secrets, "printable ASCII text of at least 32 characters", is_secret=True
     ),
     "http.host": _HOST,
     "http.port": _PORT,
-    "http.trusted_proxies": _Key("list", _networks, 'addresses or networks such as "10.0.0.0/8"'),
-    "http.allowed_origins": _Key(
-        "list", _origins, 'origins such as "https://phones.example.org", without a path'
+    "http.trusted_proxies": _Key(
+        "list", allowed.networks, 'addresses or networks such as "10.0.0.0/8"'
     ),
-    "sip.host": _Key("text", _address, "an IP address"),
+    "http.allowed_origins": _Key(
+        "list", allowed.origins, 'origins such as "https://phones.example.org", without a path'
+    ),
+    "tls.cert": _Key("text", allowed.path, "a file"),
+    "tls.key": _Key("text", allowed.path, "a file"),
+    "tls.port": _PORT,
+    "sip.host": _Key("text", allowed.address, "an IP address"),
     "sip.port": _PORT,
     "sip.advertised_address": _HOST,
-    "media.host": _Key("text", _address_or_auto, '"auto" or an IP address'),
-    "media.advertised_address": _Key("text", _address, "an IP address"),
+    "media.host": _Key("text", allowed.address_or_auto, '"auto" or an IP address'),
+    "media.advertised_address": _Key("text", allowed.address, "an IP address"),
     "media.port_min": _MEDIA_PORT,
     "media.port_max": _MEDIA_PORT,
     "database.url": _Key(
         "text",
-        _database_url,
-        f"{_SQLITE}/path/to/file (only SQLite so far, by an absolute path or {{data_dir}}/name)",
+        allowed.database_url,
+        f"{SQLITE}/path/to/file (an absolute path or {{data_dir}}/name),"
+        f" or {POSTGRESQL}user:password@host/database",
+        is_secret=True,
     ),
-    "calls.ring_seconds": _Key("number", _between(1, 600), "a number of seconds from 1 to 600"),
-    "calls.resume_seconds": _Key("number", _between(1, 3600), "a number of seconds from 1 to 3600"),
-    "calls.direct": _Key("text", _one_of("always", "never"), '"always" or "never"'),
+    "calls.ring_seconds": _Key(
+        "number", allowed.between(1, 600), "a number of seconds from 1 to 600"
+    ),
+    "calls.resume_seconds": _Key(
+        "number", allowed.between(1, 3600), "a number of seconds from 1 to 3600"
+    ),
+    "calls.emergency_numbers": _Key(
+        "list", allowed.numbers, 'numbers of 2 to 6 digits such as "112"'
+    ),
+    "calls.direct": _Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
 }
+# Relative ones count from the directory of the file that names them.
+_PATHS = ("data_dir", "tls.cert", "tls.key")
 _SECTIONS = {name.partition(".")[0] for name in _KEYS if "." in name}
 _TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
@@ -254,7 +205,7 @@ def _read_file(path: Path) -> dict[str, _Given]:
     for name, value in _flatten(table, path):
         if name not in _KEYS:
             raise ConfigError(f"{path}: {name}: there is no such key{_nearest(name, _KEYS)}")
-        if name == "data_dir" and isinstance(value, str) and value:
+        if name in _PATHS and isinstance(value, str) and value:
             value = str(path.parent / value)
         found[name] = _Given(value, f"{path}: {name}")
     return found
@@ -323,13 +274,13 @@ def _nearest(name: str, names: Mapping[str, object]) -> str:
 def _check(name: str, given: _Given) -> object:
     key = _KEYS[name]
     value = given.value
-    if key.is_secret and isinstance(value, str):
+    if key.is_secret and key.kind == "list" and isinstance(value, str):
         value = [value]
     fits = isinstance(value, _TYPES[key.kind]) and not isinstance(value, bool)
     if fits and isinstance(value, list):
         fits = all(isinstance(item, str) for item in value)
     try:
-        return key.check(_require(value, met=fits))
+        return key.check(allowed.require(value, met=fits))
     except ValueError as error:
         shown = "what it holds" if key.is_secret else repr(given.value)
         raise ConfigError(f"{given.place}: {shown} is not {key.expected}") from error
@@ -346,6 +297,7 @@ def _build(values: dict[str, object]) -> Config:
             top[name] = value
     return Config(
         http=Http(**parts["http"]),
+        tls=Tls(**parts["tls"]),
         sip=Sip(**parts["sip"]),
         media=Media(**parts["media"]),
         database=Database(**parts["database"]),
@@ -360,6 +312,11 @@ def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
     def place(*names: str) -> str:
         return next((values[name].place for name in names if name in values), names[0])
 
+    tls = config.tls
+    if (tls.cert is None) is not (tls.key is None):
+        raise ConfigError(f"{place('tls.cert', 'tls.key')}: tls.cert and tls.key go together")
+    if tls.port == config.http.port and "tls.port" in values:
+        raise ConfigError(f"{place('tls.port')}: {tls.port} is http.port already; choose another")
     media = config.media
     # RTP takes an even port and RTCP the odd one above it (RFC 3550, section 11).
     if media.port_min + media.port_min % 2 + 1 > media.port_max:

@@ -84,7 +84,7 @@ def read_or_make_secret(data_dir: Path) -> str:
     path = data_dir / _KEY_FILE
     try:
         if not path.exists():
-            _make_secret(path)
+            _write_secret(path, secrets.token_urlsafe(32))
         secret = path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise OperatorError(f"{path}: cannot be read or made: {error.strerror}") from error
@@ -95,13 +95,27 @@ def read_or_make_secret(data_dir: Path) -> str:
     return secret
 
 
-def _make_secret(path: Path) -> None:
-    """Put a new key at `path`, unless another process was faster: then the other's stays."""
+def read_secret(data_dir: Path) -> str | None:
+    """As `read_or_make_secret`, but None where there is no key file."""
+    return read_or_make_secret(data_dir) if (data_dir / _KEY_FILE).exists() else None
+
+
+def keep_secret(data_dir: Path, secret: str) -> None:
+    """Have the key file hold a secret that was made before; one that is there stays."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_secret(data_dir / _KEY_FILE, secret)
+    except OSError as error:
+        raise OperatorError(f"{data_dir}: cannot be written: {error.strerror}") from error
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    """Put a key at `path`, unless another process was faster: then the other's stays."""
     draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(32) + "\n")
+            file.write(secret + "\n")
             file.flush()
             os.fsync(file.fileno())
         # A link appears whole or not at all, so nobody reads a half-written key.

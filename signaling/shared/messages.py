@@ -125,6 +125,10 @@ class MediaCandidates(Struct):
     end: bool = False
 
 
+class DirectoryList(Struct):
+    pass
+
+
 class MediaState(Struct):
     call: UUID
     media: Media
@@ -198,7 +202,32 @@ class OfferAnswered(Struct):
     answer: str
 
 
-Result = Done | SessionOpened | Pong | CallStarted | CallAccepted | OfferAnswered | CallInfo
+class Person(Struct):
+    """Somebody of the domain; `reachable` when a call would ring somewhere now."""
+
+    name: str
+    address: str
+    display_name: str
+    reachable: bool
+
+
+class PeopleListed(Struct):
+    """The first of the domain's people by name; `more` when there are others."""
+
+    people: list[Person]
+    more: bool
+
+
+Result = (
+    Done
+    | SessionOpened
+    | Pong
+    | CallStarted
+    | CallAccepted
+    | OfferAnswered
+    | CallInfo
+    | PeopleListed
+)
 
 # --- what we tell ----------------------------------------------------------------------------
 
@@ -255,6 +284,29 @@ class DtmfReceived(Struct):
     digits: str
 
 
+class StreamFigures(Struct):
+    """One direction of a call since it began; null is what its receiver has not told yet.
+
+    `mos` is the opinion score, from 1 to 4.4.
+    """
+
+    packets: int
+    lost: int | None
+    jitter_ms: float | None
+    round_trip_ms: float | None
+    mos: float | None
+    codec: str
+
+
+class CallFigures(Struct):
+    """How the client's own sound reaches the server, and what the client receives."""
+
+    method: ClassVar[str] = "call.figures"
+    call: str
+    sent: StreamFigures
+    received: StreamFigures
+
+
 class CallEnded(Struct):
     method: ClassVar[str] = "call.ended"
     call: str
@@ -273,6 +325,9 @@ Event = (
     | DtmfReceived
     | CallEnded
 )
+
+# True only now: sent without a number to whoever has a socket, and never again.
+Fleeting = CallFigures
 
 # --- how a socket is closed ------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ class EndReason(StrEnum):
     TIMEOUT = "timeout"
     LIMIT = "limit"
     SERVER_RESTART = "server_restart"
+    EMERGENCY = "emergency"
     ERROR = "error"
 
 
@@ -48,6 +49,7 @@ SIP_CODE: dict[EndReason, int] = {
     EndReason.TIMEOUT: 504,
     EndReason.LIMIT: 503,
     EndReason.SERVER_RESTART: 503,
+    EndReason.EMERGENCY: 403,
     EndReason.ERROR: 500,
 }
 

@@ -9,14 +9,11 @@ from signaling.guard import source_of
 from signaling.phones import Phones
 from signaling.shared.model import Account
 from signaling.sip.agent import SipAgent
+from signaling.sip.bans import Bans
 from signaling.sip.digest import Authenticator, Credentials, Secret, Verdict
 from signaling.sip.events import Received
 from signaling.sip.message import Pair, Request
 from signaling.sip.syntax import BadSip
-from signaling.throttle import Throttle
-
-FAILURES = 10
-FAILURE_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +36,7 @@ class Admission:
         authenticator: Authenticator,
         accounts: Accounts,
         phones: Phones,
+        bans: Bans,
         *,
         own_domains: Collection[str],
     ) -> None:
@@ -47,7 +45,7 @@ class Admission:
         self._accounts = accounts
         self._phones = phones
         self._own_domains = own_domains
-        self._failures = Throttle(burst=FAILURES, refill_seconds=FAILURE_SECONDS)
+        self._bans = bans
 
     async def admit(self, received: Received) -> Admitted | None:
         """Who sent the request, in its own name; None when it was answered."""
@@ -61,19 +59,19 @@ class Admission:
         if credentials is None:
             self._challenge(received, stale=False)
             return None
-        key = f"{source_of(host)} {credentials.username[:64].lower()}"
-        wait = self._failures.wait(key, self._agent.now())
-        if wait:
-            self._agent.respond(received, 403, ("Retry-After", str(int(wait) + 1)))
+        # The stack passes over whom it can; this one showed another name first.
+        if self._bans.is_banned(source_of(host), credentials.username, self._agent.now()):
+            self._agent.respond(received, 403)
             return None
         admitted, verdict = await self._verify(credentials, request, host)
         if verdict is Verdict.REFUSED:
-            self._failures.fail(key, self._agent.now())
+            self._bans.fail(source_of(host), credentials.username, self._agent.now())
         if verdict is Verdict.STALE:
             self._challenge(received, stale=True)
         elif admitted is None or not is_own:
             self._agent.respond(received, 403)
         else:
+            self._agent.trust(received.flow)
             return admitted
         return None
 
@@ -101,6 +99,11 @@ class Admission:
         )
 
     def _challenge(self, received: Received, *, stale: bool) -> None:
-        values = self._authenticator.challenge(received.flow.host, time.time(), stale=stale)
+        values = self._authenticator.challenge(
+            received.flow.host,
+            time.time(),
+            stale=stale,
+            user_agent=received.request.headers.first("user-agent") or "",
+        )
         headers: list[Pair] = [("WWW-Authenticate", value) for value in values]
         self._agent.respond(received, 401, *headers)

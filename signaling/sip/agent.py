@@ -19,9 +19,16 @@ RETRY_SECONDS = "5"
 class SipAgent:
     """The one place that touches the stack; everything else goes through `do`."""
 
-    def __init__(self, stack: SipStack, send: Callable[[bytes, Flow], None]) -> None:
+    def __init__(
+        self,
+        stack: SipStack,
+        send: Callable[[bytes, Flow], None],
+        trust: Callable[[Flow], None],
+    ) -> None:
         self._stack = stack
         self._send = send
+        self._trust = trust
+        self._on_lost: Callable[[Flow], None] = _no_flow
         self._serve: dict[str, Callable[[Received], Awaitable[None]]] = {}
         self._on_leg: Callable[[LegEvent], None] = _nobody
         self._pending: dict[Key, asyncio.Task[None]] = {}
@@ -44,6 +51,19 @@ class SipAgent:
         except Exception:  # noqa: BLE001  the edge: one message must not end the socket
             log.exception("a SIP message of %d bytes broke the stack", len(data))
         self._pump()
+
+    def lose(self, flow: Flow) -> None:
+        """A connection ended: nothing can be sent over it any more."""
+        self._on_lost(flow)
+        self.do(lambda stack, now: stack.lose(flow, now))
+
+    def on_lost(self, listener: Callable[[Flow], None]) -> None:
+        """Have connections that ended told to `listener`."""
+        self._on_lost = listener
+
+    def trust(self, flow: Flow) -> None:
+        """What came over the flow was signed by a phone of ours."""
+        self._trust(flow)
 
     def do(self, command: Callable[[SipStack, float], None]) -> None:
         """Give the stack a command, and send what comes of it."""
@@ -139,3 +159,7 @@ class SipAgent:
 
 def _nobody(event: LegEvent) -> None:
     """Before anybody listens there are no legs."""
+
+
+def _no_flow(flow: Flow) -> None:
+    """Before anybody listens nothing rests on a connection."""

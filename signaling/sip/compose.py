@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from signaling.sip.flow import Flow, bracketed
 from signaling.sip.message import Headers, Pair, Request, Response, value_of
 from signaling.sip.syntax import BadSip, split_list
+from signaling.sip.uri import NameAddr, Uri
 from signaling.sip.via import MAGIC_COOKIE, Via
 
 METHODS = frozenset(
@@ -14,7 +15,7 @@ METHODS = frozenset(
 )
 """Every method that some RFC defines: we refuse one with 405, any other with 501."""
 
-ALLOW: Pair = ("Allow", "ACK, BYE, CANCEL, INVITE, OPTIONS, REGISTER")
+ALLOW: Pair = ("Allow", "ACK, BYE, CANCEL, INFO, INVITE, OPTIONS, REGISTER")
 ACCEPT: Pair = ("Accept", "application/sdp")
 # Empty is legal and true: no extension is supported (RFC 3261 20.37).
 SUPPORTED: Pair = ("Supported", "")
@@ -139,6 +140,34 @@ class Composer:
 def phrase_of(code: int) -> str:
     """The reason phrase of a code, or one of its class."""
     return _PHRASES.get(code) or _CLASSES[code // 100]
+
+
+def outgoing_invite(
+    composer: Composer,
+    target: str,
+    flow: Flow,
+    *,
+    from_: NameAddr,
+    to: NameAddr,
+    sdp: str,
+    call_id: str | None = None,
+    headers: Sequence[Pair] = (),
+    max_forwards: int = 70,
+) -> Request:
+    """The INVITE that a calling leg begins with; raises BadSip when `target` is no URI."""
+    pairs = [
+        ("From", f"{from_};tag={composer.new_token()}"),
+        ("To", str(to)),
+        ("Call-ID", call_id or f"{composer.new_token()}@{composer.domain}"),
+        ("CSeq", "1 INVITE"),
+        composer.contact(flow, from_.uri.user),
+        ALLOW,
+        SUPPORTED,
+        *headers,
+    ]
+    return composer.request(
+        "INVITE", str(Uri.parse(target)), pairs, flow, sdp=sdp, max_forwards=max_forwards
+    )
 
 
 def failure_ack(invite: Request, response: Response) -> Request:

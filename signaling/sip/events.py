@@ -64,6 +64,31 @@ class Confirmed:
     sdp: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The peer asks to change the session; say `answer` or `refuse_offer`."""
+
+    leg: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The peer asked what we can, and its answer, in the ACK, changes the session."""
+
+    leg: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """The peer pressed a key, and said so by INFO."""
+
+    leg: str
+    digit: str
+    duration_ms: int
+
+
 class Cause(Enum):
     """Why an answered leg ended without our doing."""
 
@@ -80,5 +105,7 @@ class Ended:
     reason: str | None
 
 
-LegEvent = Ringing | Answered | Rejected | Cancelled | Confirmed | Ended
+LegEvent = (
+    Ringing | Answered | Rejected | Cancelled | Confirmed | Offered | Changed | Pressed | Ended
+)
 Event = Received | LegEvent

@@ -10,20 +10,23 @@ from signaling.sip.events import (
     Answered,
     Cancelled,
     Cause,
+    Changed,
     Confirmed,
     Ended,
     LegEvent,
+    Offered,
+    Pressed,
     Rejected,
     Ringing,
 )
 from signaling.sip.flow import Flow
+from signaling.sip.info import press_of
 from signaling.sip.leg_table import TABLE, Do, On, State
 from signaling.sip.message import Message, Pair, Request, Response
-from signaling.sip.reinvite import judge
+from signaling.sip.reinvite import Reinvite, is_same_session
 from signaling.sip.screen import stock_answer
 from signaling.sip.syntax import BadSip, number
 from signaling.sip.transaction import Key, Timers
-from signaling.sip.uri import NameAddr, Uri
 
 MAX_FORKS = 16
 
@@ -71,6 +74,7 @@ class Leg:
         # Of a called leg: the INVITE's transaction.
         self.transaction: Key = ()
         self._acceptance: Acceptance | None = None
+        self._reinvite: Reinvite | None = None
         # The last description of each side, which a re-INVITE is held against.
         self._local_sdp: str | None = invite.sdp
         self._remote_sdp: str | None = None
@@ -112,7 +116,12 @@ class Leg:
         return self._on(On.RING, Moment(now, code=code, headers=self._ours(), sdp=sdp))
 
     def answer(self, sdp: str, now: float) -> list[Effect]:
-        """Accept; `sdp` is our answer, or our offer when the INVITE had none."""
+        """Accept the call, or the change that was Offered.
+
+        `sdp` is our answer, or our offer when the INVITE had none.
+        """
+        if self._reinvite is not None:
+            return self._accept_offer(self._reinvite, sdp, now)
         if self.state is State.INCOMING:
             self._local_sdp = sdp
         return self._on(On.ANSWER, Moment(now, code=200, headers=self._ours(), sdp=sdp))
@@ -126,7 +135,12 @@ class Leg:
     def hang_up(self, reason: str | None, now: float) -> list[Effect]:
         """End the leg by whatever its state takes; `reason` is a Reason header (RFC 3326)."""
         self._hang_up_reason = self._hang_up_reason or reason
-        return self._on(On.HANG_UP, Moment(now, reason=reason))
+        return [*self.refuse_offer(487, ()), *self._on(On.HANG_UP, Moment(now, reason=reason))]
+
+    def refuse_offer(self, code: int, headers: Sequence[Pair]) -> list[Effect]:
+        """Refuse the re-INVITE that is open, if there is one: the session stays as it is."""
+        reinvite, self._reinvite = self._reinvite, None
+        return [Reply(reinvite.transaction, code, headers)] if reinvite else []
 
     # What the peer sends.
 
@@ -149,6 +163,10 @@ class Leg:
         """Nothing came back for our INVITE or BYE."""
         return self._on(On.TIMEOUT if method == "INVITE" else On.BYE_DONE, Moment(now, code=408))
 
+    def on_broken(self, method: str, now: float) -> list[Effect]:
+        """Our INVITE or BYE can get no answer: its connection is gone (RFC 3261 8.1.3.1)."""
+        return self._on(On.FAILURE if method == "INVITE" else On.BYE_DONE, Moment(now, code=503))
+
     def on_cancel(self, cancel: Request, now: float) -> list[Effect]:
         """The INVITE of a called leg was cancelled."""
         return self._on(On.CANCEL, Moment(now, reason=cancel.headers.first("reason")))
@@ -159,9 +177,16 @@ class Leg:
         if waiting is None or not self._is_peer(ack) or ack.cseq.number != waiting.cseq:
             return []
         self._acceptance = None
+        effects = self._on(On.ACK, Moment(now, message=ack, sdp=ack.sdp))
         if waiting.offers and ack.sdp is not None:
+            if not is_same_session(ack.sdp, self._remote_sdp or ack.sdp):
+                effects.append(Tell(Changed(self.id, ack.sdp)))
             self._remote_sdp = ack.sdp
-        return self._on(On.ACK, Moment(now, message=ack, sdp=ack.sdp))
+        return effects
+
+    def on_lost(self, now: float) -> list[Effect]:
+        """The connection is gone over which the caller would have heard of our answer."""
+        return self._on(On.CANCEL, Moment(now))
 
     def on_request(
         self, transaction: Key, request: Request, flow: Flow, now: float
@@ -176,9 +201,12 @@ class Leg:
         if request.method == "BYE":
             self._acceptance = None
             moment = Moment(now, reason=request.headers.first("reason"))
-            return [Reply(transaction, 200), *self._on(On.BYE, moment)]
+            ended = self._on(On.BYE, moment)
+            return [Reply(transaction, 200), *self.refuse_offer(487, ()), *ended]
         if request.method == "INVITE":
-            return [self._on_reinvite(transaction, request, flow, now)]
+            return [self._on_reinvite(Reinvite(transaction, request, flow), now)]
+        if request.method == "INFO" and self.state in (State.ANSWERED, State.UP):
+            return self._on_info(transaction, request)
         answer = stock_answer(request)
         return [Reply(transaction, answer.code, answer.headers)]
 
@@ -198,7 +226,7 @@ class Leg:
             return []
         if waiting.give_up_at <= now:
             self._acceptance = None
-            return self._on(On.NO_ACK, Moment(now))
+            return [*self.refuse_offer(487, ()), *self._on(On.NO_ACK, Moment(now))]
         if waiting.repeat_at > now:
             return []
         waiting.interval = min(2 * waiting.interval, self._timers.t2)
@@ -251,21 +279,40 @@ class Leg:
                 return Ended(self.id, Cause.NO_ACK, None)
         return None
 
-    def _on_reinvite(self, transaction: Key, request: Request, flow: Flow, now: float) -> Effect:
-        if self.state is State.INCOMING:
+    def _on_reinvite(self, reinvite: Reinvite, now: float) -> Effect:
+        transaction, offer = reinvite.transaction, reinvite.request.sdp
+        if self.state is State.INCOMING or self._reinvite is not None:
             return Reply(transaction, 500, [("Retry-After", "5")])
         if self.state not in (State.ANSWERED, State.UP):
             return Reply(transaction, 481)
-        offering = self._acceptance is not None and self._acceptance.offers
-        code = judge(request.sdp, known=self._remote_sdp, offering=offering)
-        if code == 488:
-            warning = self._composer.warning(399, "The session cannot be changed during the call")
-            return Reply(transaction, 488, [warning])
-        if code != 200 or self.dialog is None:
-            return Reply(transaction, code)
-        self.dialog.refresh(request, flow)
-        self._await_ack(transaction, request, now)
-        return Reply(transaction, 200, self._ours(), self._local_sdp)
+        if self._acceptance is not None and self._acceptance.offers:
+            return Reply(transaction, 491)
+        if offer is None or is_same_session(offer, self._remote_sdp):
+            return self._accept_reinvite(reinvite, now)
+        self._reinvite = reinvite
+        return Tell(Offered(self.id, offer))
+
+    def _accept_offer(self, reinvite: Reinvite, sdp: str, now: float) -> list[Effect]:
+        self._reinvite = None
+        self._local_sdp, self._remote_sdp = sdp, reinvite.request.sdp
+        return [self._accept_reinvite(reinvite, now)]
+
+    def _accept_reinvite(self, reinvite: Reinvite, now: float) -> Effect:
+        if self.dialog is not None:
+            self.dialog.refresh(reinvite.request, reinvite.flow)
+        self.flow = reinvite.flow
+        self._await_ack(reinvite.transaction, reinvite.request, now)
+        return Reply(reinvite.transaction, 200, self._ours(), self._local_sdp)
+
+    def _on_info(self, transaction: Key, request: Request) -> list[Effect]:
+        try:
+            press = press_of(request)
+        except BadSip:
+            return [Reply(transaction, 400)]
+        if press is None:
+            answer = stock_answer(request)
+            return [Reply(transaction, answer.code, answer.headers)]
+        return [Reply(transaction, 200), Tell(Pressed(self.id, press.digit, press.duration_ms))]
 
     def _on_further_success(self, response: Response) -> list[Effect]:
         known = self._acks.get(response.to_tag)
@@ -318,34 +365,6 @@ class Leg:
 
     def _is_peer(self, request: Request) -> bool:
         return self.dialog is not None and request.from_tag == self.dialog.remote_tag
-
-
-def outgoing_invite(
-    composer: Composer,
-    target: str,
-    flow: Flow,
-    *,
-    from_: NameAddr,
-    to: NameAddr,
-    sdp: str,
-    call_id: str | None = None,
-    headers: Sequence[Pair] = (),
-    max_forwards: int = 70,
-) -> Request:
-    """The INVITE that a calling leg begins with; raises BadSip when `target` is no URI."""
-    pairs = [
-        ("From", f"{from_};tag={composer.new_token()}"),
-        ("To", str(to)),
-        ("Call-ID", call_id or f"{composer.new_token()}@{composer.domain}"),
-        ("CSeq", "1 INVITE"),
-        composer.contact(flow, from_.uri.user),
-        ALLOW,
-        SUPPORTED,
-        *headers,
-    ]
-    return composer.request(
-        "INVITE", str(Uri.parse(target)), pairs, flow, sdp=sdp, max_forwards=max_forwards
-    )
 
 
 def _rejected(leg_id: str, moment: Moment) -> Rejected:

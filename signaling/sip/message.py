@@ -1,9 +1,10 @@
 """SIP messages: header lines kept byte for byte, values decoded when they are asked for."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
+from typing import Any, Generic, TypeVar
 
 from signaling.sip.syntax import BadSip, is_token, number, split_list
 from signaling.sip.uri import NameAddr, Uri
@@ -35,12 +36,26 @@ _COMPACT = {
     "v": "via",
     "x": "session-expires",
 }
-_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CONTROL = bytes(octet for octet in (*range(32), 127) if octet not in b"\t\r\n")
 _VERSION = re.compile(r"SIP/[0-9]\.[0-9]", re.IGNORECASE)
 _REQUEST_URI = re.compile(r"[^\x00-\x20\x7f]+")
 _CODE = re.compile(r"[1-6][0-9]{2}")
 
 Pair = tuple[str, str]
+Value = TypeVar("Value")
+
+
+class _Once(Generic[Value]):
+    """functools.cached_property without its lock, which costs more than most values here do."""
+
+    def __init__(self, read: Callable[[Any], Value]) -> None:
+        self._read = read
+        self._name = read.__name__
+        self.__doc__ = read.__doc__
+
+    def __get__(self, message: Any, owner: type) -> Value:
+        value = message.__dict__[self._name] = self._read(message)
+        return value
 
 
 class Headers:
@@ -56,7 +71,14 @@ class Headers:
         self.lines = tuple(lines)
         self._index: dict[str, list[str]] = {}
         for line in lines:
-            self._index.setdefault(_name_of(line), []).append(line)
+            colon = line.find(":")
+            if colon < 0:
+                raise BadSip("a header without a colon")
+            name = _name_of(line[:colon])
+            if name in self._index:
+                self._index[name].append(line)
+            else:
+                self._index[name] = [line]
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> "Headers":
@@ -94,8 +116,10 @@ class Headers:
         ]
 
 
-def _name_of(line: str) -> str:
-    name = line[: max(line.find(":"), 0)].rstrip(" \t").lower()
+# The names are few and come with every message; an attacker's are soon pushed out.
+@lru_cache(maxsize=256)
+def _name_of(written: str) -> str:
+    name = written.rstrip(" \t").lower()
     if not is_token(name):
         raise BadSip("malformed header name")
     return _COMPACT.get(name, name)
@@ -128,7 +152,7 @@ class Message:
         # All that follows the blank line; Content-Length says how much of it is ours.
         self._rest = rest
 
-    @cached_property
+    @_Once
     def body(self) -> bytes:
         """The body as Content-Length bounds it (RFC 3261 18.3)."""
         if not self.headers.named("content-length"):
@@ -138,7 +162,7 @@ class Message:
             raise BadSip("Content-Length is beyond the end")
         return self._rest[:length]
 
-    @cached_property
+    @_Once
     def via(self) -> Via:
         """The topmost hop."""
         first = self.headers.first("via")
@@ -146,27 +170,27 @@ class Message:
             raise BadSip("Via is missing")
         return Via.parse(split_list(first, ",")[0])
 
-    @cached_property
+    @_Once
     def from_(self) -> NameAddr:
         """Who sent the request, as the sender says."""
         return NameAddr.parse(self.headers.only("from"))
 
-    @cached_property
+    @_Once
     def to(self) -> NameAddr:
         """Whom the request was meant for at first."""
         return NameAddr.parse(self.headers.only("to"))
 
-    @cached_property
+    @_Once
     def from_tag(self) -> str:
         """Empty when there is none."""
         return _tag(self.from_)
 
-    @cached_property
+    @_Once
     def to_tag(self) -> str:
         """Empty when there is none."""
         return _tag(self.to)
 
-    @cached_property
+    @_Once
     def call_id(self) -> str:
         """Printable ASCII, at most 256 characters."""
         value = self.headers.only("call-id")
@@ -174,7 +198,7 @@ class Message:
             raise BadSip("malformed Call-ID")
         return value
 
-    @cached_property
+    @_Once
     def cseq(self) -> CSeq:
         """Number and method."""
         words = self.headers.only("cseq").split()
@@ -182,12 +206,12 @@ class Message:
             raise BadSip("malformed CSeq")
         return CSeq(number(words[0], "CSeq"), words[1])
 
-    @cached_property
+    @_Once
     def contacts(self) -> list[NameAddr]:
         """The Contact headers; `*` is not an address and has to be looked for before."""
         return [NameAddr.parse(value) for value in self._addresses("contact")]
 
-    @cached_property
+    @_Once
     def record_routes(self) -> list[str]:
         """The Record-Route headers as they came, each of them a readable address."""
         return [value for value in self._addresses("record-route") if NameAddr.parse(value)]
@@ -199,10 +223,14 @@ class Message:
         return values
 
     @property
+    def content_type(self) -> str:
+        """The kind of the body, in lower case and without parameters; empty when none is named."""
+        return (self.headers.first("content-type") or "").partition(";")[0].strip().lower()
+
+    @property
     def sdp(self) -> str | None:
         """The session description, None when there is no body or one of another kind."""
-        kind = (self.headers.first("content-type") or "").partition(";")[0]
-        if not self.body or kind.strip().lower() != "application/sdp":
+        if not self.body or self.content_type != "application/sdp":
             return None
         return self.body.decode("utf-8", "replace")
 
@@ -237,7 +265,7 @@ class Request(Message):
         self.target = target
         self.version = version
 
-    @cached_property
+    @_Once
     def uri(self) -> Uri:
         """The Request-URI."""
         return Uri.parse(self.target)
@@ -270,12 +298,27 @@ def parse(data: bytes) -> Request | Response:
     if not blank:
         raise BadSip("the headers do not end")
     lines = head.count(b"\r\n")
-    if lines != head.count(b"\r") or lines != head.count(b"\n") or _CONTROL.search(head):
+    if (
+        lines != head.count(b"\r")
+        or lines != head.count(b"\n")
+        or len(head.translate(None, _CONTROL)) < len(head)
+    ):
         raise BadSip("control characters in the headers")
-    start, *headers = _unfolded(head.decode("utf-8", "surrogateescape").split("\r\n"))
+    start, *headers = _lines(head.decode("utf-8", "surrogateescape"))
     if start[:4].upper() == "SIP/":
         return _response(start, Headers(headers), rest)
     return _request(start, Headers(headers), rest)
+
+
+def _lines(head: str) -> list[str]:
+    lines = head.split("\r\n")
+    if "\r\n " in head or "\r\n\t" in head or head[:1] in (" ", "\t"):
+        lines = _unfolded(lines)
+    if len(lines) > MAX_LINES + 1:
+        raise BadSip("too many headers")
+    if len(head) > MAX_LINE and any(len(line) > MAX_LINE for line in lines):
+        raise BadSip("a header is too long")
+    return lines
 
 
 def _unfolded(lines: list[str]) -> list[str]:
@@ -287,12 +330,7 @@ def _unfolded(lines: list[str]) -> list[str]:
             whole[-1].append(line)
         else:
             raise BadSip("a continued line continues nothing")
-    if len(whole) > MAX_LINES + 1:
-        raise BadSip("too many headers")
-    joined = ["\r\n".join(parts) for parts in whole]
-    if any(len(line) > MAX_LINE for line in joined):
-        raise BadSip("a header is too long")
-    return joined
+    return ["\r\n".join(parts) for parts in whole]
 
 
 def _request(start: str, headers: Headers, rest: bytes) -> Request:
@@ -300,7 +338,11 @@ def _request(start: str, headers: Headers, rest: bytes) -> Request:
     if len(words) != 3:
         raise BadSip("malformed request line")
     method, target, version = words
-    if not (is_token(method) and _REQUEST_URI.fullmatch(target) and _VERSION.fullmatch(version)):
+    if not (
+        is_token(method)
+        and _REQUEST_URI.fullmatch(target)
+        and (version == "SIP/2.0" or _VERSION.fullmatch(version))
+    ):
         raise BadSip("malformed request line")
     return Request(method, target, headers, rest, version=version.upper())
 

@@ -2,8 +2,25 @@
 
 import uuid
 
-from signaling.call_actions import LegAction, Ring, ShowAnswer, ShowEnd, ShowRinging
-from signaling.call_events import Answered, Event, HungUp, Left, Rang, Rejected
+from signaling.call_actions import (
+    LegAction,
+    RefuseChange,
+    Ring,
+    ShowAnswer,
+    ShowEnd,
+    ShowRinging,
+)
+from signaling.call_events import (
+    Answered,
+    ChangeAsked,
+    Changed,
+    Event,
+    HungUp,
+    KeyPressed,
+    Left,
+    Rang,
+    Rejected,
+)
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.mailbox import Invitation
 from signaling.shared.errors import TryAgain
@@ -19,6 +36,7 @@ from signaling.sip.uri import NameAddr, Uri
 from signaling.switchboard import Switchboard
 
 CALLER_MEDIA = 1
+_NO_EMERGENCY_CALLS = "No emergency calls here. Use a mobile phone or another line"
 
 
 class PhoneCalls:
@@ -53,6 +71,8 @@ class PhoneCalls:
                 agent.do(lambda stack, now: stack.ring(leg, 180, now=now))
             case ShowAnswer(answer=answer):
                 agent.do(lambda stack, now: stack.answer(leg, answer, now=now))
+            case RefuseChange(again=again):
+                self._refuse_change(leg, again=again)
             case ShowEnd(reason=reason):
                 self._end(leg, reason)
 
@@ -75,15 +95,26 @@ class PhoneCalls:
             )
         )
 
+    def _refuse_change(self, leg: str, *, again: bool) -> None:
+        code, header = 500, ("Retry-After", "1")
+        if not again:
+            code = SIP_CODE[EndReason.INCOMPATIBLE]
+            header = ("Warning", f'399 {self._domain} "This call cannot be changed so"')
+        self._agent.do(lambda stack, now: stack.refuse_offer(leg, code, now=now, headers=[header]))
+
     def _end(self, leg: str, reason: EndReason) -> None:
         """Refuse an INVITE that is not answered; cancel ours, or say BYE; whichever applies."""
         code = SIP_CODE[reason]
-        cause = f'SIP;cause={code};text="{reason.value}"'
+        is_emergency = reason is EndReason.EMERGENCY
+        text = _NO_EMERGENCY_CALLS if is_emergency else reason.value
+        cause = f'SIP;cause={code};text="{text}"'
         headers = [("Reason", cause)]
         if code == 503:
             headers.append(("Retry-After", "5"))
         if code == 488:
             headers.append(("Warning", f'305 {self._domain} "No codec that both sides have"'))
+        if is_emergency:
+            headers.append(("Warning", f'399 {self._domain} "{text}"'))
         refusal = code if code >= 300 else 480
         said = None if reason is EndReason.HANGUP else cause
         self._agent.do(lambda stack, now: stack.reject(leg, refusal, now=now, headers=headers))
@@ -144,13 +175,22 @@ class PhoneCalls:
             case sip.Rejected(code=code):
                 rang = self._switchboard.rang(call, endpoint)
                 return Rejected(endpoint, from_sip(code, after_ringing=rang))
-            case sip.Cancelled():
-                return HungUp(endpoint)
-            case sip.Ended(cause=sip.Cause.BYE):
+            case sip.Cancelled() | sip.Ended(cause=sip.Cause.BYE):
                 return HungUp(endpoint)
             case sip.Ended():
                 return Left(endpoint)
-        return None
+        return _while_talking(event, endpoint)
+
+
+def _while_talking(event: LegEvent, endpoint: str) -> Event | None:
+    match event:
+        case sip.Offered(sdp=sdp):
+            return ChangeAsked(endpoint, sdp)
+        case sip.Changed(sdp=sdp):
+            return Changed(endpoint, sdp)
+        case sip.Pressed(digit=digit, duration_ms=duration_ms):
+            return KeyPressed(endpoint, digit, duration_ms)
+    return None
 
 
 def _dialled(uri: Uri) -> str:

@@ -8,10 +8,12 @@ from typing import Any
 
 from signaling import contacts as disk
 from signaling.call_model import Endpoint, EndpointKind
+from signaling.guard import source_of
 from signaling.revocations import AccountRemoved, PhoneRemoved, Revocation
 from signaling.shared.model import Account
 from signaling.sip.admission import Admission
 from signaling.sip.agent import SipAgent
+from signaling.sip.bans import Bans
 from signaling.sip.events import Received
 from signaling.sip.flow import Flow
 from signaling.sip.registrar import Added, Contact, Registrar, Removed
@@ -24,19 +26,24 @@ class Registrations:
         self,
         agent: SipAgent,
         admission: Admission,
+        bans: Bans,
         registrar: Registrar,
         kept: disk.Contacts,
         appeared: Callable[[Endpoint], None],
     ) -> None:
         self._agent = agent
         self._admission = admission
+        self._bans = bans
         self._registrar = registrar
         self._kept = kept
         self._appeared = appeared
         self._aor_of: dict[str, str] = {}
         self._phone_of: dict[str, str] = {}
+        # Of every connection, whose bindings rest on it or once did.
+        self._aors_over: dict[Flow, set[str]] = {}
         self._timer: asyncio.TimerHandle | None = None
         agent.serve("REGISTER", self._register)
+        agent.on_lost(self._lost)
 
     async def load(self) -> None:
         """Take over what was registered before the restart."""
@@ -44,6 +51,8 @@ class Registrations:
         restored = []
         for stored in await self._kept.load():
             item = dict(stored.snapshot)
+            if Flow(**item["flow"]).reliable:
+                continue  # Its connection ended with the process that had it.
             self._aor_of[stored.id] = stored.aor
             self._phone_of[stored.id] = item.pop("phone")
             restored.append(item | {"expires_at": stored.expires_at - wall})
@@ -97,10 +106,27 @@ class Registrations:
         answer = self._registrar.register(aor, received.request, received.flow, now)
         added = self._settle(admitted.phone)
         if answer.code == 200:
+            self._note(aor, received.flow)
             await self._keep(aor)
         self._agent.respond(received, answer.code, *answer.headers)
         for contact in added:
             self._appeared(_endpoint(account, contact))
+
+    def _note(self, aor: str, flow: Flow) -> None:
+        """Remember what rests on the flow, and spare its host while anything does."""
+        here = [c for c in self._registrar.contacts(aor, self._agent.now()) if c.flow == flow]
+        if here:
+            self._bans.exempt(source_of(flow.host), max(c.expires_at for c in here))
+        if here and flow.reliable:
+            self._aors_over.setdefault(flow, set()).add(aor)
+
+    def _lost(self, flow: Flow) -> None:
+        """A binding ends with its connection: nothing else leads to the phone (RFC 5626 5.3)."""
+        for aor in self._aors_over.pop(flow, ()):
+            for contact in self._registrar.contacts(aor, self._agent.now()):
+                if contact.flow == flow:
+                    self._registrar.remove(aor, contact.id)
+        self._settle()
 
     def _settle(self, phone: str = "") -> list[Contact]:
         """Follow what changed in the registrar; returns the bindings that are new."""

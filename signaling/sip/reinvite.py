@@ -1,18 +1,24 @@
-"""The answer to a re-INVITE: yes to what is already so, an honest no to the rest."""
+"""Changes of a session during its call: what a re-INVITE asks for (RFC 3261 14.2)."""
+
+from dataclasses import dataclass
+
+from signaling.sip.flow import Flow
+from signaling.sip.message import Request
+from signaling.sip.transaction import Key
 
 
-def judge(offer: str | None, *, known: str | None, offering: bool) -> int:
-    """The code for a re-INVITE that asks for the session `offer` (RFC 3261 14.2).
+@dataclass(frozen=True, slots=True)
+class Reinvite:
+    """An INVITE within a dialog that waits for its answer."""
 
-    `known` is the peer's last description; `offering` says that an offer of ours is still open.
-    """
-    if offering:
-        return 491
-    return 200 if offer is None or _same_session(offer, known) else 488
+    transaction: Key
+    request: Request
+    flow: Flow
 
 
-def _same_session(offer: str, known: str | None) -> bool:
-    return known is not None and _content(offer) == _content(known)
+def is_same_session(sdp: str | None, known: str | None) -> bool:
+    """Whether a description says what `known` said; none at all asks for nothing new."""
+    return sdp is None or (known is not None and _content(sdp) == _content(known))
 
 
 def _content(sdp: str) -> list[str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from signaling.sip.compose import Composer
+from signaling.sip.compose import Composer, outgoing_invite
 from signaling.sip.effects import Abandon, Effect, Repeat, Reply, Start, Tell, Transmit
 from signaling.sip.events import Cancelled, Event, Received
 from signaling.sip.flow import Flow
-from signaling.sip.leg import Leg, outgoing_invite
+from signaling.sip.framing import KEEP_ALIVE
+from signaling.sip.leg import Leg
 from signaling.sip.leg_table import State as LegState
 from signaling.sip.message import Pair, Request, Response, parse
 from signaling.sip.screen import Answer, screen, stock_answer
@@ -16,15 +17,13 @@ from signaling.sip.transaction import Key, On, State, Timers, Transaction, serve
 from signaling.sip.transaction_layer import Limits, TransactionLayer
 from signaling.sip.uri import NameAddr
 
-_KEEP_ALIVE = b"\r\n\r\n"
-
 
 class SipStack:
     """One SIP element. After every call, drain `outgoing()` and `events()` and arm one timer.
 
     `new_token` returns an unguessable token; `address_for` tells host and port by which the
-    other end of a flow reaches us. Commands for legs and transactions that are over do nothing:
-    they lost a race.
+    other end of a flow reaches us; an INVITE or REGISTER that `ignores` says yes to gets no
+    answer. Commands for legs and transactions that are over do nothing: they lost a race.
     """
 
     def __init__(
@@ -36,10 +35,12 @@ class SipStack:
         address_for: Callable[[Flow], tuple[str, int]],
         timers: Timers | None = None,
         limits: Limits | None = None,
+        ignores: Callable[[Request, Flow, float], bool] | None = None,
     ) -> None:
         self._composer = Composer(domain, user_agent, new_token, address_for)
         self._timers = timers or Timers()
         self._limits = limits or Limits()
+        self._ignores = ignores or _never
         # A leg stays the user of its INVITE's transaction after its end, because a 2xx that is
         # repeated then still wants its ACK.
         self._transactions: TransactionLayer[Leg] = TransactionLayer(
@@ -138,7 +139,10 @@ class SipStack:
             self._perform(leg, leg.ring(code, sdp, now), now)
 
     def answer(self, leg_id: str, sdp: str, *, now: float) -> None:
-        """Accept a call; `sdp` answers its offer, or is our offer when it had none."""
+        """Accept a call, or the change that it Offered.
+
+        `sdp` answers the offer, or is our offer when there was none.
+        """
         if leg := self._legs.get(leg_id):
             self._perform(leg, leg.answer(sdp, now), now)
 
@@ -152,6 +156,13 @@ class SipStack:
         if leg := self._legs.get(leg_id):
             self._perform(leg, leg.hang_up(reason, now), now)
 
+    def refuse_offer(
+        self, leg_id: str, code: int, *, now: float, headers: Sequence[Pair] = ()
+    ) -> None:
+        """Refuse what a leg Offered, with 300 or more; the call goes on as it was."""
+        if leg := self._legs.get(leg_id):
+            self._perform(leg, leg.refuse_offer(code, headers), now)
+
     # Time.
 
     def handle_timer(self, now: float) -> None:
@@ -163,10 +174,17 @@ class SipStack:
 
     # What comes in.
 
+    def lose(self, flow: Flow, now: float) -> None:
+        """The connection that a flow was is gone: what waits for an answer on it has failed."""
+        for leg, method in self._transactions.lose(flow, now):
+            self._perform(leg, leg.on_broken(method, now), now)
+        for leg in [leg for leg in self._legs.values() if leg.flow == flow]:
+            self._perform(leg, leg.on_lost(now), now)
+
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one datagram, or one message of a stream. What is not SIP gets no answer."""
         if not data.strip(b"\r\n"):
-            if flow.reliable and data == _KEEP_ALIVE:
+            if flow.reliable and data == KEEP_ALIVE:
                 self._transactions.send(b"\r\n", flow)  # the pong of RFC 5626 3.5.1
             return
         try:
@@ -209,6 +227,8 @@ class SipStack:
             return
         if known is not None:
             self._transactions.receive_repeated(known, On.REQUEST, now)
+            return
+        if request.method in ("INVITE", "REGISTER") and self._ignores(request, flow, now):
             return
         refusal = screen(request)
         if refusal is None and not self._transactions.has_room(flow):
@@ -306,6 +326,10 @@ class SipStack:
         if self._legs.get(leg.id) is leg:
             del self._legs[leg.id]
         self._dialogs.pop(leg.key, None)
+
+
+def _never(request: Request, flow: Flow, now: float) -> bool:
+    return False
 
 
 def _is_same_request(cancel: Request, invite: Request) -> bool:

@@ -8,7 +8,7 @@ from signaling.shared.errors import BadMessage
 MAX_NUMBER = 2**32 - 1
 
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_MARK = re.compile(r'[",;<]')
+_MARKS = {",": re.compile(r'[",<]'), ";": re.compile(r'[";<]')}
 # The two alternatives exclude each other, so a match is one pass; callers give up when it fails.
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
@@ -37,6 +37,8 @@ def is_token(text: str) -> bool:
 
 def split_list(text: str, separator: str) -> list[str]:
     """The parts between separators (`,` or `;`) that stand outside quotes and <>, stripped."""
+    if '"' not in text and "<" not in text:
+        return [part.strip() for part in text.split(separator)]
     parts = []
     start = 0
     for at in _top_level(text, separator):
@@ -48,13 +50,14 @@ def split_list(text: str, separator: str) -> list[str]:
 
 def _top_level(text: str, separator: str) -> Iterator[int]:
     at = 0
-    while mark := _MARK.search(text, at):
+    marks = _MARKS[separator]
+    while mark := marks.search(text, at):
         at = mark.end()
         if mark[0] == '"':
             at = end_of_quoted(text, mark.start())
         elif mark[0] == "<":
             at = end_of_angled(text, mark.start())
-        elif mark[0] == separator:
+        else:
             yield mark.start()
 
 
@@ -89,7 +92,10 @@ def quote(text: str) -> str:
 
 def parameter(text: str, name: str) -> str | None:
     """The value of a parameter in `;a=1;b`: unquoted, empty for a flag, None when absent."""
-    for part in split_list(text, ";"):
+    parts = split_list(text, ";")
+    if "" in parts[1:-1]:
+        raise BadSip("an empty parameter")
+    for part in parts:
         key, _, value = part.partition("=")
         if key.rstrip().lower() == name:
             return unquote(value.lstrip())

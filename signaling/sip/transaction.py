@@ -67,6 +67,7 @@ class On(Enum):
     REPEAT = "time to repeat"
     EXPIRE = "time is up"
     ABANDON = "cancelled by us"
+    BROKEN = "the connection is gone"
 
     @classmethod
     def code(cls, code: int) -> "On":
@@ -93,6 +94,7 @@ TABLE: dict[Kind, dict[State, dict[On, Step]]] = {
         State.CALLING: {
             On.REPEAT: (State.CALLING, (Do.SEND,)),
             On.EXPIRE: _LOST,
+            On.BROKEN: _LOST,
             On.PROVISIONAL: (State.PROCEEDING, (Do.PASS,)),
             On.SUCCESS: (State.ACCEPTED, (Do.PASS,)),
             On.FAILURE: (State.COMPLETED, (Do.ACK, Do.PASS)),
@@ -102,12 +104,14 @@ TABLE: dict[Kind, dict[State, dict[On, Step]]] = {
             On.SUCCESS: (State.ACCEPTED, (Do.PASS,)),
             On.FAILURE: (State.COMPLETED, (Do.ACK, Do.PASS)),
             On.ABANDON: (State.ABANDONED, ()),
+            On.BROKEN: _LOST,
         },
         State.ABANDONED: {
             On.PROVISIONAL: (State.ABANDONED, (Do.PASS,)),
             On.SUCCESS: (State.ACCEPTED, (Do.PASS,)),
             On.FAILURE: (State.COMPLETED, (Do.ACK, Do.PASS)),
             On.EXPIRE: _LOST,
+            On.BROKEN: _LOST,
         },
         # Every 2xx is passed on: the user of the transaction ACKs each, forked ones too.
         State.ACCEPTED: {On.SUCCESS: (State.ACCEPTED, (Do.PASS,)), On.EXPIRE: _END},
@@ -117,6 +121,7 @@ TABLE: dict[Kind, dict[State, dict[On, Step]]] = {
         State.TRYING: {
             On.REPEAT: (State.TRYING, (Do.SEND,)),
             On.EXPIRE: _LOST,
+            On.BROKEN: _LOST,
             On.PROVISIONAL: (State.PROCEEDING, (Do.PASS,)),
             On.SUCCESS: (State.COMPLETED, (Do.PASS,)),
             On.FAILURE: (State.COMPLETED, (Do.PASS,)),
@@ -124,6 +129,7 @@ TABLE: dict[Kind, dict[State, dict[On, Step]]] = {
         State.PROCEEDING: {
             On.REPEAT: (State.PROCEEDING, (Do.SEND,)),
             On.EXPIRE: _LOST,
+            On.BROKEN: _LOST,
             On.PROVISIONAL: (State.PROCEEDING, (Do.PASS,)),
             On.SUCCESS: (State.COMPLETED, (Do.PASS,)),
             On.FAILURE: (State.COMPLETED, (Do.PASS,)),

@@ -172,6 +172,17 @@ class TransactionLayer(Generic[U]):
             self._arm(transaction)
         return lost
 
+    def lose(self, flow: Flow, now: float) -> list[tuple[U, str]]:
+        """A connection is gone; returns users whose request of that method can get no answer."""
+        lost = []
+        for transaction, user in list(self._clients.values()):
+            if transaction.flow != flow:
+                continue
+            if Do.FAIL in transaction.feed(On.BROKEN, now) and user is not None:
+                lost.append((user, transaction.request.method))
+            self._arm(transaction)
+        return lost
+
     def _serve(self, transaction: Transaction, event: On, now: float) -> None:
         if Do.SEND in transaction.feed(event, now) and transaction.sent:
             self.send(transaction.sent, transaction.flow)

@@ -17,6 +17,13 @@ from signaling.sip.syntax import (
 
 _ALLOWED = re.compile(r'[^\x00-\x20"<>\\^`{|}\x7f]+')
 _HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
+# What nearly every URI looks like: one match takes it apart, with the result of the long way.
+_PLAIN = re.compile(
+    r"(sips?):(?:([A-Za-z0-9_.+-]+)@)?([A-Za-z0-9._-]+)(?::([0-9]{1,4}))?"
+    r"(;[^\x00-\x20\"<>\\^`{|}\x7f?@]+)?"
+)
+# The same of an address; its parts exclude what ends them, so a match is one pass.
+_PLAIN_ADDRESS = re.compile(r'(?:"([^"\\]*)"[ \t]*|([^"<>,;:]*))<([^<>"\s]+)>')
 # Control characters behind percent signs would come out when the user is decoded.
 _HIDDEN = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff])")
 # These differ even when only one of the two URIs names them (RFC 3261 19.1.4).
@@ -42,6 +49,14 @@ class Uri:
     @classmethod
     def parse(cls, text: str) -> "Uri":
         """Raises BadSip for anything that is no URI."""
+        plain = _PLAIN.fullmatch(text)
+        if plain is None:
+            return cls._parse(text)
+        scheme, user, host, port, parameters = plain.groups()
+        return cls(scheme, user, host.lower(), int(port) if port else None, parameters or "")
+
+    @classmethod
+    def _parse(cls, text: str) -> "Uri":
         scheme, colon, rest = text.partition(":")
         if not colon or not rest or not is_token(scheme) or not _ALLOWED.fullmatch(text):
             raise BadSip("malformed URI")
@@ -102,6 +117,14 @@ def parse_host_port(text: str) -> tuple[str, int | None]:
     return host[0].lower(), number(rest[1:].strip(), "port", maximum=65_535)
 
 
+def _parameters(rest: str) -> str:
+    """What follows the closing bracket of an address."""
+    parameters = rest.strip()
+    if parameters and not parameters.startswith(";"):
+        raise BadSip("malformed address")
+    return parameters
+
+
 def _compatible(mine: str, theirs: str) -> bool:
     if mine == theirs:
         return True
@@ -133,23 +156,31 @@ class NameAddr:
     def parse(cls, text: str) -> "NameAddr":
         """Raises BadSip; a display name can never be taken for the address."""
         text = text.strip()
+        if "<" not in text and '"' not in text:
+            return cls._bare(text)
+        plain = _PLAIN_ADDRESS.match(text)
+        if plain is None:
+            return cls._parse(text)
+        quoted, name, uri = plain.groups()
+        shown = name.strip() if quoted is None else quoted
+        return cls(Uri.parse(uri), shown, _parameters(text[plain.end() :]))
+
+    @classmethod
+    def _parse(cls, text: str) -> "NameAddr":
         if text.startswith('"'):
             end = end_of_quoted(text, 0)
             name, rest = unquote(text[:end]), text[end:].lstrip()
         elif "<" in text:
             opening = text.index("<")
             name, rest = text[:opening].strip(), text[opening:]
-            if '"' in name:
+            if '"' in name or "," in name or ";" in name:
                 raise BadSip("malformed display name")
         else:
             return cls._bare(text)
         if not rest.startswith("<"):
             raise BadSip("malformed address")
         end = end_of_angled(rest, 0)
-        parameters = rest[end:].strip()
-        if parameters and not parameters.startswith(";"):
-            raise BadSip("malformed address")
-        return cls(Uri.parse(rest[1 : end - 1].strip()), name, parameters)
+        return cls(Uri.parse(rest[1 : end - 1].strip()), name, _parameters(rest[end:]))
 
     @classmethod
     def _bare(cls, text: str) -> "NameAddr":

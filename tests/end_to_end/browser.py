@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -94,6 +95,12 @@ INBOUND_CODEC = """async () => {
   const stats = [...(await call.pc.getStats()).values()];
   const inbound = stats.find((entry) => entry.type === "inbound-rtp");
   return stats.find((entry) => entry.id === inbound.codecId).mimeType;
+}"""
+
+TOLD_FIGURES = """() => {
+  const [call] = window.wsphone.calls();
+  const told = call?.figures?.received;
+  return told?.mos && told.round_trip_ms && call.figures;
 }"""
 
 LOCAL_CANDIDATES = """async () => {
@@ -210,6 +217,12 @@ class Softphone:
         assert sentence.strip(), "the page gives no reason in words"
         await self.part("dismiss").click()
         return Ended(reason or "", by or "")
+
+    async def figures(self) -> dict[str, Any]:
+        """Wait until the server has told how both directions sound; its event's fields."""
+        told = await self.page.wait_for_function(TOLD_FIGURES, timeout=20000)
+        figures: dict[str, Any] = await told.json_value()
+        return figures
 
     async def candidates(self) -> list[str]:
         """The lines of the candidates that the page has gathered for its call."""

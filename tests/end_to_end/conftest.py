@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Playwright, async_playwright
 
+from tests.end_to_end.baresip import Baresip, Set
 from tests.end_to_end.browser import Softphone, launch, softphone
 from tests.end_to_end.linphone import Line, Linphone
 from tests.end_to_end.ports import take_ports
@@ -18,6 +19,7 @@ from tests.end_to_end.wsclient import Clients, clients
 NAMESPACE = "wsphone0"
 
 StartLinphone = Callable[..., Awaitable[Linphone]]
+StartBaresip = Callable[..., Awaitable[Baresip]]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -97,6 +99,7 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
         codecs: Sequence[str] = ("opus", "PCMU", "PCMA"),
         auto_answer: bool = False,
         max_calls: int = 10,
+        transport: str = "udp",
         welcome: bool = True,
     ) -> Linphone:
         ports = take_ports()
@@ -108,6 +111,7 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
             rtp_port=ports.media_min,
             codecs=codecs,
             max_calls=max_calls,
+            transport=transport,
         )
         folder = tmp_path / f"linphone{len(started)}"
         phone = await Linphone.start(line, folder, speech=sounds.b.looped, auto_answer=auto_answer)
@@ -120,6 +124,32 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
     for phone, welcome in started:
         # one that was refused asks for a password and takes no commands
         await (phone.close() if welcome else phone.kill())
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def baresip(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[StartBaresip]:
+    """Starts telephones that speak with voice b over TCP and are registered with the server."""
+    started: list[Baresip] = []
+
+    async def start(person: Person, *, codec: str = "PCMU", auto_answer: bool = False) -> Baresip:
+        ports = take_ports()
+        phone_set = Set(
+            user=person.name,
+            secret=person.secret,
+            registrar=server.ports.sip,
+            ports=ports,
+            codec=codec,
+            auto_answer=auto_answer,
+        )
+        folder = tmp_path / f"baresip{len(started)}"
+        phone = await Baresip.start(phone_set, folder, speech=sounds.b.looped)
+        started.append(phone)
+        await phone.registered()
+        return phone
+
+    yield start
+    for phone in started:
+        await phone.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -27,14 +27,14 @@ DECLINED = "Call declined"
 CONFIGURATION = """\
 [sip]
 bind_address=127.0.0.1
-sip_port={sip_port}
-sip_tcp_port=0
+sip_port={udp_port}
+sip_tcp_port={tcp_port}
 sip_tls_port=0
 use_ipv6=0
 guess_hostname=0
 contact="{user}" <sip:{user}@127.0.0.1>
 media_encryption=none
-default_proxy=0
+default_proxy={default_proxy}
 [rtp]
 bind_address=127.0.0.1
 audio_rtp_port={rtp_port}-{rtp_port_max}
@@ -57,9 +57,12 @@ protocols=
 max_calls={max_calls}
 enable_basic_to_client_group_chat_room_migration=0
 log_collection_upload_server_url=
+"""
+
+REGISTRATION = """\
 [proxy_0]
-reg_proxy=<sip:127.0.0.1:{registrar};transport=udp>
-reg_route=<sip:127.0.0.1:{registrar};transport=udp;lr>
+reg_proxy=<sip:127.0.0.1:{registrar};transport={transport}>
+reg_route=<sip:127.0.0.1:{registrar};transport={transport};lr>
 reg_identity="{user}" <sip:{user}@{domain}>
 reg_expires=120
 reg_sendregister=1
@@ -83,29 +86,41 @@ enabled={enabled}
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A telephone's place in the network, and the account it registers with."""
+    """A telephone's place in the network, and the account it registers with, if any."""
 
     user: str
-    secret: str
-    registrar: int
     sip_port: int
     rtp_port: int
+    registrar: int | None = None
+    secret: str = ""
     domain: str = "wsphone.local"
     codecs: Sequence[str] = ("opus", "PCMU", "PCMA")
     max_calls: int = 10
+    transport: str = "udp"
+    settings_from: str | None = None
+    """Where it fetches its account, instead of having one from the start."""
 
     def configuration(self) -> str:
         """The text of a linphonerc; codecs that are not wanted have to be listed as disabled."""
         text = CONFIGURATION.format(
             user=self.user,
-            secret=self.secret,
-            domain=self.domain,
-            registrar=self.registrar,
-            sip_port=self.sip_port,
+            udp_port=self.sip_port if self.transport == "udp" else 0,
+            tcp_port=self.sip_port if self.transport == "tcp" else 0,
             rtp_port=self.rtp_port,
             rtp_port_max=self.rtp_port + 98,
+            default_proxy=-1 if self.registrar is None else 0,
             max_calls=self.max_calls,
         )
+        if self.settings_from is not None:
+            text += f"config-uri={self.settings_from}\n"
+        if self.registrar is not None:
+            text += REGISTRATION.format(
+                user=self.user,
+                registrar=self.registrar,
+                secret=self.secret,
+                domain=self.domain,
+                transport=self.transport,
+            )
         unwanted = [name for name in CODECS if name not in self.codecs]
         for index, name in enumerate([*self.codecs, *unwanted]):
             mime, rate, channels = CODECS[name]
@@ -172,6 +187,11 @@ class Linphone:
             failure.add_note(f"{self.line.user}'s Linphone logs to {self.log}")
             raise
 
+    @property
+    def address(self) -> str:
+        """Where to reach it without a registrar."""
+        return f"sip:{self.line.user}@127.0.0.1:{self.line.sip_port}"
+
     async def registered(self) -> None:
         """Wait until the registrar has accepted it."""
         await eventually(self._registration, lambda status: status.startswith("registered, "))
@@ -222,6 +242,10 @@ class Linphone:
     def last_refusal(self) -> int:
         """The code of the last response that turned it down, a challenge included."""
         return int(re.findall(r"^SIP/2\.0 ([3-6]\d\d) ", self._log_text(), re.MULTILINE)[-1])
+
+    async def told_by_reports(self) -> None:
+        """Wait until it has received a sender report (RTCP) on what it hears."""
+        await eventually(self._read_log, lambda log: "receiving RTCP SR" in log)
 
     def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""

@@ -25,7 +25,7 @@ async def hear(
     folder: Path,
     *ears: tuple[Softphone, Voice],
     meanwhile: Callable[[], Awaitable[None]] = nothing,
-    min_pesq: float = MIN_PESQ,
+    least_pesq: float = MIN_PESQ,
 ) -> None:
     """Each page hears its voice undisturbed, whatever happens meanwhile; else AssertionError."""
     verdicts: list[list[Verdict]] = []
@@ -36,7 +36,7 @@ async def hear(
                 await recordings.enter_async_context(phone.recording(path))
             await asyncio.gather(asyncio.sleep(LISTEN_SECONDS), meanwhile())
         found = [compare(path, voice.once) for (_, voice), path in zip(ears, paths, strict=True)]
-        if all(verdict.passes(min_pesq) for verdict in found):
+        if all(verdict.passes(least_pesq) for verdict in found):
             return
         verdicts.append(found)
     raise AssertionError(f"{folder}: {verdicts}")

@@ -4,14 +4,16 @@ import itertools
 from dataclasses import dataclass
 
 # below the ports that the kernel hands out by itself
-_firsts = itertools.count(12000, 200)
+BLOCK = 200
+_firsts = itertools.count(12000, BLOCK)
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Two hundred neighbouring ports of one program."""
+    """Neighbouring ports of one program: two hundred, or as many more as it asked for."""
 
     first: int
+    count: int = BLOCK
 
     @property
     def http(self) -> int:
@@ -26,13 +28,18 @@ class Ports:
         return self.first + 2
 
     @property
+    def tls(self) -> int:
+        return self.first + 3
+
+    @property
     def media_min(self) -> int:
         return self.first + 10
 
     @property
     def media_max(self) -> int:
-        return self.first + 199
+        return self.first + self.count - 1
 
 
-def take_ports() -> Ports:
-    return Ports(next(_firsts))
+def take_ports(blocks: int = 1) -> Ports:
+    first, *_ = [next(_firsts) for _ in range(blocks)]
+    return Ports(first, blocks * BLOCK)

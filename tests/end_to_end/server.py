@@ -34,7 +34,7 @@ resume_seconds = {resume_seconds}
 
 @dataclass(frozen=True)
 class Person:
-    """An account: its password for the page, the secret for a SIP phone."""
+    """An account: its password for the page, the secret for a SIP phone; none for no phone."""
 
     name: str
     password: str
@@ -86,12 +86,12 @@ def write_configuration(
 
 
 async def add_person(configuration: Path, person: Person) -> None:
-    """Make an account and its phone by the commands that an operator has."""
+    """Make an account and its phone, if any, by the commands that an operator has."""
     config = ("--config", str(configuration))
-    for arguments, secret in (
-        (("user", "add", person.name, "--password-stdin"), person.password),
-        (("phone", "add", person.name, "--secret-stdin"), person.secret),
-    ):
+    commands = [(("user", "add", person.name, "--password-stdin"), person.password)]
+    if person.secret:
+        commands.append((("phone", "add", person.name, "--secret-stdin"), person.secret))
+    for arguments, secret in commands:
         outcome = await run_wsphone(*arguments, *config, line=secret)
         assert outcome.status == 0, outcome.output
 
@@ -144,10 +144,15 @@ class Server:
 
 @asynccontextmanager
 async def running_server(
-    folder: Path, people: tuple[Person, ...], *, ring_seconds: float = 5, resume_seconds: float = 5
+    folder: Path,
+    people: tuple[Person, ...],
+    *,
+    ring_seconds: float = 5,
+    resume_seconds: float = 5,
+    ports: Ports | None = None,
 ) -> AsyncIterator[Server]:
     """A server with accounts for `people`, stopped by Ctrl-C after the block."""
-    ports = take_ports()
+    ports = ports or take_ports()
     configuration = write_configuration(
         folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds
     )

@@ -58,6 +58,11 @@ async def test_alice_calls_a_linphone_and_both_hear_each_other(
 
     await hear(tmp_path, (alice, sounds.b))
     assert await alice.codec() == carried
+    await bob.told_by_reports()
+    figures = await alice.figures()
+    for direction in ("sent", "received"):
+        told = figures[direction]
+        assert told["packets"] > 100 and told["round_trip_ms"] > 0 and told["mos"] > 3, figures
     ends = await hang_up(alice, bob, who)
 
     by = "caller" if who == ALICE_HANGS_UP else "callee"

@@ -55,7 +55,7 @@ async def test_a_direct_call_whose_way_breaks_goes_on_through_the_server(
             await alice.talks()
             await bob.talks()
             # What the jitter buffers learnt on the direct way has to settle anew.
-            await hear(tmp_path, (alice, sounds.b), (bob, sounds.a), min_pesq=3.0)
+            await hear(tmp_path, (alice, sounds.b), (bob, sounds.a), least_pesq=3.0)
         await alice.hang_up()
         assert await alice.ended() == Ended("hangup", "caller")
         assert await bob.ended() == Ended("hangup", "caller")

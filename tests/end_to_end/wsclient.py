@@ -134,6 +134,10 @@ class Client:
         except TimeoutError:
             raise AssertionError(f"no {method} came, but {self._events}") from None
 
+    def has(self, method: str) -> bool:
+        """Whether such an event came and was not taken."""
+        return any(name == method for name, _ in self._events)
+
     async def dropped(self) -> int | None:
         """Wait until the socket is gone; the close code, if there was one."""
         assert self._reader is not None

@@ -26,7 +26,11 @@ E = TypeVar("E", bound=MediaEvent)
 
 
 def quick(
-    *, port_min: int = 30000, port_max: int = 31999, silent_seconds: float = 30.0
+    *,
+    port_min: int = 30000,
+    port_max: int = 31999,
+    silent_seconds: float = 30.0,
+    report_seconds: float = 5.0,
 ) -> MediaSettings:
     """An engine of loopback only."""
     return MediaSettings(
@@ -35,6 +39,7 @@ def quick(
         port_min=port_min,
         port_max=port_max,
         silent_seconds=silent_seconds,
+        report_seconds=report_seconds,
         connect_seconds=5.0,
     )
 

@@ -51,8 +51,8 @@ class TestCall:
             await events.wait(Connected, leg="web")
             await events.wait(Connected, leg="phone")
             figures = await engine.query("web")
-            assert (figures.codec, figures.received, figures.sent) == (codec, 3, 3)
-            assert (figures.lost, figures.dropped) == (0, 0)
+            assert (figures.codec, figures.received.packets, figures.sent.packets) == (codec, 3, 3)
+            assert (figures.received.lost, figures.dropped) == (0, 0)
 
     async def test_a_phone_calls_a_browser(self, engine: AiortcEngine) -> None:
         async with Phone() as phone, Browser(BROWSER_CODECS) as browser:

@@ -12,7 +12,7 @@ from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTrans
 from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
-from media.aiortc_hooks import Srtp
+from media.aiortc_hooks import Srtp, on_nominated
 from media.bridge import BUFFER_SIZE
 from tests.media.peers import rtp
 
@@ -50,6 +50,21 @@ async def test_a_pair_has_its_protocol_and_the_peers_address() -> None:
     pair = CandidatePair(protocol, AioiceCandidate("1", 1, "udp", 1, "127.0.0.2", 10, "host"))
     assert pair.protocol is protocol, WHY
     assert pair.remote_addr == ("127.0.0.2", 10), WHY
+
+
+async def test_the_choice_of_a_pair_is_told_at_once() -> None:
+    gatherer = RTCIceGatherer(iceServers=[])
+    protocol = StunProtocol(gatherer._connection)
+    protocol.local_candidate = AioiceCandidate("1", 1, "udp", 1, "127.0.0.1", 9, "host")
+    pair = CandidatePair(protocol, AioiceCandidate("1", 1, "udp", 1, "127.0.0.2", 10, "host"))
+    told: list[bool] = []
+    on_nominated(gatherer, lambda: told.append(True))
+    pair.state = CandidatePair.State.SUCCEEDED
+    gatherer._connection.check_complete(pair)
+    assert told == [], WHY
+    pair.nominated = True
+    gatherer._connection.check_complete(pair)
+    assert told == [True], WHY
 
 
 async def test_aiortc_keeps_its_names_and_their_meaning() -> None:

@@ -111,7 +111,7 @@ class TestJoin:
             listener.send(rtp(0, 1))
             music.send(rtp(0, 1))
             await listener.inbox.packet()
-            assert (await engine.query("music")).sent == 0
+            assert (await engine.query("music")).sent.packets == 0
 
     async def test_a_listener_that_fails_does_not_stop_the_audio(
         self, engine: AiortcEngine, caplog: pytest.LogCaptureFixture

@@ -83,6 +83,16 @@ async def page() -> AsyncIterator[Page]:
         await browser.close()
 
 
+REPORTED = """async () => {
+  for (;;) {
+    const stats = [...(await pc.getStats()).values()];
+    const told = stats.find(entry => entry.type === 'remote-inbound-rtp');
+    if (told && told.roundTripTime > 0) return told;
+    await new Promise(resolve => setTimeout(resolve, 50));
+  }
+}"""
+
+
 async def hear_each_other(engine: AiortcEngine, page: Page, phone: Phone) -> None:
     async def play() -> None:
         number = 0
@@ -94,6 +104,13 @@ async def hear_each_other(engine: AiortcEngine, page: Page, phone: Phone) -> Non
     playing = asyncio.create_task(play())
     try:
         await page.wait_for_function(f"hears({TONE_HZ})", timeout=10_000)
+        async with asyncio.timeout(20):
+            reported = await page.evaluate(REPORTED)
+        assert 0 < reported["roundTripTime"] < 1
+        assert reported["packetsLost"] == 0
+        # What Chromium tells of our stream.
+        figures = await engine.query("web")
+        assert figures.sent.lost is not None and figures.sent.mos is not None
     finally:
         playing.cancel()
     heard = await phone.inbox.packet()

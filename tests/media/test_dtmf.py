@@ -1,6 +1,7 @@
 """Digits go out in order as RFC 4733 wants them, and come in once each."""
 
 import random
+import struct
 
 import pytest
 
@@ -142,6 +143,21 @@ class TestReceiver:
         receiver.hear(1000, b"\x01\x8a\x03\x20", 0.0)
         receiver.hear(5000, b"\x02\x8a\x03\x20", 0.5)
         assert receiver.hear(1000, b"\x01\x8a\x03\x20", 0.6) == []
+
+    def test_a_key_held_for_longer_than_the_field_counts_is_one_digit(self) -> None:
+        """RFC 4733, section 2.5.1.3: the event goes on in segments of 65535 units."""
+        receiver, start = EventReceiver(), 2**32 - 50_000
+        receiver.set_clock_rate(48000)
+        heard = []
+        for elapsed in range(960, 144_000, 960):
+            segment, duration = divmod(elapsed, 0xFFFF)
+            stamp = (start + segment * 0xFFFF) & 0xFFFFFFFF
+            payload = struct.pack("!BBH", 5, 0x0A, duration)
+            heard += receiver.hear(stamp, payload, elapsed / 48000)
+        end = struct.pack("!BBH", 5, 0x8A, 144_000 - 2 * 0xFFFF)
+        for _ in range(3):
+            heard += receiver.hear((start + 2 * 0xFFFF) & 0xFFFFFFFF, end, 3.0)
+        assert heard == [("5", 3000)]
 
     @pytest.mark.parametrize("payload", [b"", b"\x01\x8a\x03", b"\x10\x8a\x03\x20", b"\xff" * 9])
     def test_nonsense_is_no_digit(self, payload: bytes) -> None:

@@ -106,6 +106,7 @@ class TestAgree:
             heard=frozenset({96}),
             heard_events=frozenset({99}),
             peer_listens=True,
+            peer_talks=True,
         )
         assert negotiate.agree(offer, Profile.RTP, ("PCMU/8000",)).event_type == 101
 

@@ -1,8 +1,12 @@
 """A plain RTP leg hears its own peer only."""
 
 import asyncio
+import itertools
 import random
 
+import pytest
+
+from media import rtp_leg
 from media.aiortc_engine import AiortcEngine
 from media.engine import Profile
 from tests.media.harness import (
@@ -46,6 +50,30 @@ class TestSources:
             neighbour.send(rtp(0, 2, b"boo"))
             phone.send(rtp(0, 2, b"again"))
             assert (await listener.inbox.packet()).payload == b"again"
+
+    async def test_a_phone_whose_port_changes_is_followed_once_the_old_one_is_silent(
+        self, engine: AiortcEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rtp_leg, "MOVED_SECONDS", 0.1)
+        async with Phone() as phone, Phone() as moved, Phone() as listener:
+            mine = await engine.open("c", "phone", Profile.RTP, offer=phone.description("0"))
+            other = await engine.open("c", "other", Profile.RTP, offer=listener.description("0"))
+            await engine.join("phone", "other")
+            for each, where in ((phone, mine), (moved, mine), (listener, other)):
+                each.call(where)
+            phone.send(rtp(0, 1, b"from here"))
+            assert (await listener.inbox.packet()).payload == b"from here"
+
+            async def speak() -> None:
+                for number in itertools.count(2):
+                    moved.send(rtp(0, number, b"from there"))
+                    await asyncio.sleep(0.02)
+
+            speaking = asyncio.create_task(speak())
+            assert (await listener.inbox.packet()).payload == b"from there"
+            speaking.cancel()
+            listener.send(rtp(0, 1, b"to there"))
+            assert (await moved.inbox.packet()).payload == b"to there"
 
     async def test_a_phone_behind_nat_is_answered_where_it_sends_from(
         self, engine: AiortcEngine

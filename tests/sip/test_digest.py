@@ -146,6 +146,15 @@ class TestNonce:
         challenge = f'Digest realm="{REALM}", qop="auth", nonce="{nonce}", algorithm=MD5'
         assert verify(authenticator(), signed(challenge)).verdict is Verdict.STALE
 
+    def test_without_our_nonce_nothing_else_is_held_against_anyone(self) -> None:
+        challenge = f'Digest realm="{REALM}", qop="auth", nonce="a-b-c", algorithm=MD5'
+        request = signed(challenge, "wrong", uri="sip:elsewhere.test")
+        assert verify(authenticator(), request).verdict is Verdict.STALE
+
+    def test_phones_that_give_up_at_what_they_do_not_know_get_md5_alone(self) -> None:
+        (challenge,) = authenticator().challenge(HOST, 10, user_agent="baresip v1.0.0 (x86_64)")
+        assert "algorithm=MD5" in challenge
+
     def test_a_challenge_says_when_it_follows_a_stale_one(self) -> None:
         auth = authenticator()
         assert all("stale=true" in value for value in auth.challenge(HOST, 10, stale=True))

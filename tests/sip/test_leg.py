@@ -2,7 +2,17 @@
 
 import pytest
 
-from signaling.sip.events import Answered, Cancelled, Cause, Confirmed, Ended, Rejected
+from signaling.sip.events import (
+    Answered,
+    Cancelled,
+    Cause,
+    Changed,
+    Confirmed,
+    Ended,
+    Offered,
+    Pressed,
+    Rejected,
+)
 from signaling.sip.flow import Flow
 from signaling.sip.message import Request
 from signaling.sip.syntax import BadSip
@@ -14,6 +24,7 @@ NO_OFFER = data.wire(
     data.INVITE.split(b"\r\n\r\n")[0].decode().replace("\r\n", "\n") + "\n\n"
 ).replace(f"Content-Length: {len(data.OFFER)}".encode(), b"Content-Length: 0")
 HELD = data.OFFER + "a=sendonly\r\n"
+RECEIVING = data.ANSWER + "a=recvonly\r\n"
 
 
 @pytest.fixture
@@ -330,7 +341,7 @@ class TestWithinTheDialog:
         ("method", "body", "code"),
         [
             ("OPTIONS", "", 200),
-            ("INFO", "Signal=5\r\n", 415),
+            ("INFO", "Signal=hook flash\r\n", 400),
             ("INFO", "", 200),
             ("UPDATE", data.OFFER, 405),
             ("REFER", "", 405),
@@ -388,6 +399,83 @@ class TestWithinTheDialog:
         assert desk.stack.counts() == NOTHING
 
 
+class TestInfo:
+    """Keys, as phones report them by INFO."""
+
+    @pytest.mark.parametrize(
+        ("kind", "body", "digit", "duration_ms"),
+        [
+            ("application/dtmf-relay", "Signal=5\r\nDuration=250\r\n", "5", 250),
+            ("application/dtmf-relay", "signal = * \nduration= 100", "*", 100),
+            ("Application/DTMF-Relay; x=y", "Signal=11\r\n", "#", 160),
+            ("application/dtmf-relay", "Signal=d\r\nDuration=99999", "D", 5000),
+            ("application/dtmf", "7", "7", 160),
+        ],
+    )
+    def test_a_key_is_told_once(
+        self, desk: Desk, kind: str, body: str, digit: str, duration_ms: int
+    ) -> None:
+        dialog = desk.up()
+        info = dialog.request("INFO", 21, body, kind=kind)
+        assert [desk.code(info), desk.code(info)] == [200, 200]
+        assert desk.events() == [Pressed("leg", digit, duration_ms)]
+
+    @pytest.mark.parametrize(
+        ("kind", "body", "code"),
+        [
+            ("application/dtmf-relay", "Signal=\r\n", 400),
+            ("application/dtmf-relay", "Signal=55\r\n", 400),
+            ("application/dtmf-relay", "Signal=5\r\nDuration=-1", 400),
+            ("application/dtmf", "five", 400),
+            ("application/dtmf", "\u0665", 400),
+            ("application/media_control+xml", "<fast/>", 415),
+        ],
+    )
+    def test_what_is_no_key_is_refused(self, desk: Desk, kind: str, body: str, code: int) -> None:
+        dialog = desk.up()
+        assert desk.code(dialog.request("INFO", 21, body, kind=kind)) == code
+        assert desk.events() == []
+
+
+class TestLostConnection:
+    """RFC 3261 8.1.3.1."""
+
+    def test_a_call_over_it_fails_at_once(self, desk: Desk) -> None:
+        desk.calling()
+        desk.stack.lose(PEER, 0.0)
+        assert desk.events() == [Rejected("leg", 503, None, None)]
+        assert desk.stack.counts() == NOTHING
+
+    def test_a_call_that_rings_over_it_fails_too(self, desk: Desk) -> None:
+        invite = desk.calling()
+        desk.stack.receive(answer_to(invite, 180), PEER, 0.0)
+        desk.events()
+        desk.stack.lose(PEER, 0.0)
+        assert desk.events() == [Rejected("leg", 503, None, None)]
+
+    def test_a_caller_that_is_gone_has_given_up(self, desk: Desk) -> None:
+        desk.taken()
+        desk.stack.lose(PEER, 0.0)
+        assert desk.events() == [Cancelled("leg", None)]
+
+    def test_a_call_that_talks_goes_on(self, desk: Desk) -> None:
+        dialog = desk.up()
+        desk.stack.lose(PEER, 0.0)
+        assert desk.events() == []
+        assert desk.code(dialog.request("BYE", 21)) == 200
+
+    def test_a_goodbye_that_nobody_can_hear_ends_the_leg(self, desk: Desk) -> None:
+        desk.up()
+        desk.stack.hang_up("leg", now=0.0)
+        desk.stack.lose(PEER, 0.0)
+        assert desk.stack.counts()["legs"] == 0
+
+    def test_other_connections_are_not_meant(self, desk: Desk) -> None:
+        desk.calling()
+        desk.stack.lose(Flow("tcp", PEER.host, PEER.port), 0.0)
+        assert desk.events() == []
+
+
 class TestReinvite:
     """RFC 3261 14.2."""
 
@@ -405,13 +493,51 @@ class TestReinvite:
         desk.wait(60.0)
         assert (desk.messages(), desk.events()) == ([], [])
 
-    def test_a_change_is_refused_in_words_and_the_call_goes_on(self, desk: Desk) -> None:
+    def test_a_change_is_answered_with_what_the_call_says(self, desk: Desk) -> None:
         dialog = desk.up()
-        (response,) = desk.receive(dialog.request("INVITE", 21, HELD))
-        assert response.code == 488
-        assert (response.headers.first("warning") or "").startswith("399 wsphone.test ")
+        assert desk.receive(dialog.request("INVITE", 21, HELD)) == []
+        assert desk.events() == [Offered("leg", HELD)]
+        desk.stack.answer("leg", RECEIVING, now=0.0)
+        (response,) = desk.responses()
+        assert (response.code, response.sdp) == (200, RECEIVING)
+        desk.receive(dialog.request("ACK", 21))
+        # The same again, as a refresh does, is nothing new.
+        (again,) = desk.receive(dialog.request("INVITE", 22, HELD))
+        assert (again.code, again.sdp) == (200, RECEIVING)
         assert desk.events() == []
-        assert desk.code(dialog.request("INVITE", 22, data.OFFER)) == 200
+
+    def test_a_change_that_cannot_be_is_refused_and_the_call_goes_on(self, desk: Desk) -> None:
+        dialog = desk.up()
+        desk.receive(dialog.request("INVITE", 21, HELD))
+        desk.events()
+        desk.stack.refuse_offer("leg", 488, now=0.0)
+        assert [response.code for response in desk.responses()] == [488]
+        (response,) = desk.receive(dialog.request("INVITE", 22, data.OFFER))
+        assert (response.code, response.sdp) == (200, data.ANSWER)
+
+    def test_a_second_change_waits_for_the_first(self, desk: Desk) -> None:
+        dialog = desk.up()
+        desk.receive(dialog.request("INVITE", 21, HELD))
+        (response,) = desk.receive(dialog.request("INVITE", 22, HELD))
+        assert (response.code, response.headers.first("retry-after")) == (500, "5")
+
+    def test_a_change_is_over_with_its_call(self, desk: Desk) -> None:
+        dialog = desk.up()
+        desk.receive(dialog.request("INVITE", 21, HELD))
+        answers = desk.receive(dialog.request("BYE", 22))
+        assert sorted(answer.code for answer in answers) == [200, 487]
+        desk.stack.answer("leg", RECEIVING, now=0.0)
+        assert desk.responses() == []
+        desk.wait(100.0)
+        assert desk.stack.counts() == NOTHING
+
+    def test_who_asks_what_we_can_may_change_the_session_by_its_answer(self, desk: Desk) -> None:
+        dialog = desk.up()
+        desk.receive(dialog.request("INVITE", 21))
+        # Both sides offering at once is glare (14.1).
+        assert desk.code(dialog.request("INVITE", 22, HELD)) == 491
+        desk.receive(dialog.request("ACK", 21, HELD))
+        assert desk.events() == [Changed("leg", HELD)]
 
     def test_a_body_of_another_kind_is_not_taken(self, desk: Desk) -> None:
         dialog = desk.up()
@@ -459,7 +585,8 @@ class TestReinvite:
         desk.messages()
         (response,) = desk.receive(from_callee(invite, "INVITE", 1, data.OFFER))
         assert (response.code, response.sdp) == (200, data.ANSWER)
-        assert desk.code(from_callee(invite, "INVITE", 2, HELD)) == 488
+        assert desk.receive(from_callee(invite, "INVITE", 2, HELD)) == []
+        assert desk.events()[-1] == Offered("leg", HELD)
 
 
 def from_callee(invite: Request, method: str, cseq: int, body: str = "") -> bytes:

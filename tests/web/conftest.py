@@ -8,6 +8,7 @@ import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Error, Page, async_playwright
 
+from tests.web.house import House, open_house
 from tests.web.hub import Hub
 
 WEB = Path(__file__).parents[2] / "web"
@@ -20,6 +21,8 @@ FLAGS = [
     "--disable-features=WebRtcHideLocalIpsWithMdns",
     "--disable-background-networking",
     "--no-first-run",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
 ]
 
 
@@ -39,6 +42,12 @@ async def browser() -> AsyncIterator[Browser]:
         )
         yield running
         await running.close()
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def house(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+    async with open_house(tmp_path_factory.mktemp("house"), browser) as house:
+        yield house
 
 
 @pytest.fixture

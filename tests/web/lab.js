@@ -54,6 +54,8 @@ export class Switch {
   #open = null;
   /** Everything that was asked, as [who, method, params]. */
   asked = [];
+  /** Who was told that which call is over. */
+  over = [];
   /** How many offers are still to be refused, as if another were open. */
   refusals = 0;
 
@@ -67,6 +69,7 @@ export class Switch {
       mintId: () => crypto.randomUUID(),
       changed: () => {},
       trouble: () => {},
+      over: (call) => this.over.push([name, call.id]),
     });
     this.#phones[name] = phone;
     return { phone, store };

@@ -167,3 +167,55 @@ async def test_hanging_up_is_silent_at_once_and_tells_both(page: Page) -> None:
         return [silent, a.reason, b.reason, a.by, b.by, left, alice.phone.ended === a];""",
     )
     assert told == [True, "hangup", "hangup", "callee", "callee", 0, True]
+
+
+async def test_who_talked_is_told_once_that_it_is_over(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { line, a, b } = await talking();
+        b.hangUp();
+        await until(() => a.state === 'ended' && b.state === 'ended');
+        a.end('error', 'server', 0);
+        return line.over.map(([who]) => who).sort();""",
+    )
+    assert told == ["alice", "bob"]
+
+
+async def test_a_call_that_never_was_is_over_for_nobody(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const line = new Switch();
+        const microphone = () => Promise.reject(new Error('no'));
+        const { phone } = line.add('alice', { microphone });
+        const failure = await phone.dial('bob').catch((error) => error.message);
+        return [failure, phone.calls().length, phone.ended, line.over];""",
+    )
+    assert told == ["no", 0, None, []]
+
+
+async def test_another_microphone_takes_over_in_the_middle_of_a_call(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { a, b } = await talking();
+        const sent = () => a.pc.getSenders()[0].track;
+        const before = sent();
+        await a.changeMicrophone();
+        return [before.readyState, sent().readyState, sent() !== before, b.sound];""",
+    )
+    assert told == ["ended", "live", True, "connected"]
+
+
+async def test_figures_of_the_server_reach_their_call(page: Page) -> None:
+    mos = await lab(
+        page,
+        """
+        const { alice, a } = await talking();
+        const stream = { packets: 100, lost: 0, mos: 4.2 };
+        const figures = { call: a.id, sent: stream, received: stream };
+        alice.phone.event('call.figures', figures);
+        return a.figures.sent.mos;""",
+    )
+    assert mos == 4.2

@@ -4,6 +4,7 @@ import pytest
 from playwright.async_api import Page
 
 from signaling.shared.reasons import EndReason
+from tests.web.conftest import WEB
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
@@ -52,3 +53,46 @@ async def test_a_failed_login_says_why(page: Page, status: int, word: str) -> No
       return (await import('/texts.js')).loginErrorText(new HttpError(status));
     }"""
     assert word in await page.evaluate(script, status)
+
+
+async def test_every_language_has_every_text(page: Page) -> None:
+    keys = await page.evaluate(
+        """async () => {
+          const { LANGUAGES } = await import('/texts.js');
+          const shape = (value, path = '') => typeof value === 'object'
+            ? Object.entries(value).flatMap(([key, inner]) => shape(inner, `${path}.${key}`))
+            : [`${path}:${typeof value}${typeof value === 'function' ? value.length : ''}`];
+          return Object.values(LANGUAGES).map((words) => shape(words).sort());
+        }"""
+    )
+    assert len(keys) >= 2
+    assert all(language == keys[0] for language in keys[1:])
+
+
+async def test_every_text_that_the_page_asks_for_is_there(page: Page) -> None:
+    html = (WEB / "index.html").read_text()
+    languages = await page.evaluate(
+        """async (html) => {
+          const { LANGUAGES, speak } = await import('/texts.js');
+          const page = new DOMParser().parseFromString(html, 'text/html');
+          document.body.replaceWith(page.body);
+          return Object.keys(LANGUAGES).map((language) => {
+            speak(language);
+            const places = [...document.querySelectorAll('[data-text]')];
+            return places.filter((place) => place.textContent === '').length;
+          });
+        }""",
+        html,
+    )
+    assert languages == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "spoken"),
+    [(["de-AT", "en"], "de"), (["fr", "en-US", "de"], "en"), (["fr"], "en"), ([], "en")],
+)
+async def test_the_first_language_that_we_have_is_spoken(
+    page: Page, wanted: list[str], spoken: str
+) -> None:
+    script = "async (wanted) => (await import('/texts.js')).bestLanguage(wanted)"
+    assert await page.evaluate(script, wanted) == spoken

@@ -1,0 +1,178 @@
+"""How well a stream arrives: ours to the peer by its reports, the peer's to us by counting."""
+
+import struct
+
+from media.engine import Direction
+from media.quality import opinion
+from media.rtcp import Block, SenderInfo, middle, round_trip
+
+_HEADER = struct.Struct("!BBHII")
+_WORD = 0xFFFFFFFF
+_SIGN = 0x80000000
+# RFC 3550, appendix A.1: a sequence number further off than these is a source that began anew.
+MAX_DROPOUT = 3000
+MAX_MISORDER = 100
+
+
+class Incoming:
+    """What came in from one peer, over all its sources: how many, how many are missing, how evenly.
+
+    A source is a sequence of numbers without a break: a new SSRC or a jump begins another.
+    """
+
+    __slots__ = (
+        "received",
+        "_missed",
+        "_rate",
+        "_source",
+        "_first",
+        "_highest",
+        "_here",
+        "_transit",
+        "_jitter",
+        "_told_expected",
+        "_told_here",
+        "_sender",
+    )
+
+    def __init__(self) -> None:
+        self.received = 0
+        self._missed = 0
+        self._rate = 8000
+        self._source = -1
+        self._first = 0
+        self._highest = 0
+        self._here = 0
+        self._transit: int | None = None
+        # In 1/16 of a timestamp unit, as appendix A.8 keeps it.
+        self._jitter = 0
+        # What the report before spoke of.
+        self._told_expected = 0
+        self._told_here = 0
+        # Who sent the last sender report, the middle of its NTP time, and when it came.
+        self._sender = (-1, 0, 0.0)
+
+    @property
+    def lost(self) -> int:
+        """Expected minus received (RFC 3550, A.3), never below 0: repeats do not heal losses."""
+        return self._missed + max(0, self._expected - self._here)
+
+    @property
+    def jitter(self) -> float:
+        """The interarrival jitter in seconds."""
+        return self._jitter / 16 / self._rate
+
+    def set_clock_rate(self, rate: int) -> None:
+        """The codec's clock rate, in which the peer stamps its packets."""
+        if rate != self._rate:
+            self._rate, self._transit, self._jitter = rate, None, 0
+
+    def note(self, packet: bytearray, now: float, *, timed: bool = True) -> None:
+        """Count a packet; one whose timestamp says when an event began is not `timed`."""
+        _, _, sequence, timestamp, source = _HEADER.unpack_from(packet)
+        self.received += 1
+        step = (sequence - self._highest) & 0xFFFF
+        if source != self._source or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER:
+            self._begin(source, sequence)
+        elif step < 0x8000:
+            self._highest += step
+        self._here += 1
+        if timed:
+            self._time(int(now * self._rate) - timestamp)
+
+    def hear(self, source: int, sender: SenderInfo, now: float) -> None:
+        """Take a sender report of the peer."""
+        self._sender = (source, middle(sender.ntp), now)
+
+    def block(self, now: float) -> Block | None:
+        """What to tell the peer (sections 6.4.1, A.3); None when nothing came since the last."""
+        here = self._here - self._told_here
+        if not here:
+            return None
+        expected = self._expected - self._told_expected
+        self._told_expected, self._told_here = self._expected, self._here
+        fraction = min(max(0, expected - here) * 256 // max(1, expected), 255)
+        sender, last_report, heard_at = self._sender
+        delay = round((now - heard_at) * 65536)
+        if sender != self._source:
+            last_report = delay = 0
+        return Block(
+            source=self._source,
+            fraction=fraction,
+            lost=self._expected - self._here,
+            highest=self._highest & _WORD,
+            jitter=self._jitter >> 4,
+            last_report=last_report,
+            delay=delay,
+        )
+
+    def direction(self, trip: float | None) -> Direction:
+        """The figures so far; `trip` is the round trip in seconds, if it is known."""
+        expected = self.received + self.lost
+        return Direction(
+            packets=self.received,
+            lost=self.lost,
+            jitter_ms=_milliseconds(self.jitter),
+            mos=opinion(self.lost / expected, self.jitter, trip) if self.received else None,
+        )
+
+    @property
+    def _expected(self) -> int:
+        return self._highest - self._first + 1 if self._here else 0
+
+    def _begin(self, source: int, sequence: int) -> None:
+        if self._here:
+            self._missed = self.lost
+        self._source = source
+        self._first = self._highest = sequence
+        self._here = self._told_here = self._told_expected = 0
+        self._transit = None
+
+    def _time(self, transit: int) -> None:
+        """Appendix A.8; a step of a second or more is a clock that was set, and no jitter."""
+        if self._transit is not None:
+            change = abs(((transit - self._transit + _SIGN) & _WORD) - _SIGN)
+            if change < self._rate:
+                self._jitter += change - ((self._jitter + 8) >> 4)
+        self._transit = transit
+
+
+class Delivery:
+    """What the peer says of our stream: what it lost, how evenly it came, how far away it is."""
+
+    def __init__(self, source: int, sequence: int) -> None:
+        """Our SSRC, and the number before the stream's first."""
+        self._source = source
+        self._sequence = sequence
+        self._rate = 8000
+        self._last: Block | None = None
+        self.round_trip: float | None = None
+
+    def set_clock_rate(self, rate: int) -> None:
+        """The codec's clock rate, in which the peer counts jitter."""
+        self._rate = rate
+
+    def hear(self, block: Block, now_ntp: int) -> None:
+        """Take a block of the peer's report; those on other streams are not for us."""
+        if block.source == self._source:
+            self._last = block
+            trip = round_trip(block, now_ntp)
+            self.round_trip = self.round_trip if trip is None else trip
+
+    def direction(self, sent: int) -> Direction:
+        """The figures so far of `sent` packets; only their number is known before a report."""
+        if self._last is None:
+            return Direction(packets=sent, lost=None, jitter_ms=None, mos=None)
+        lost, jitter = max(0, self._last.lost), self._last.jitter / self._rate
+        # What the peer says need not make sense: it lost no more than there was.
+        expected = max(1, lost, self._last.highest - self._sequence)
+        return Direction(
+            packets=sent,
+            lost=lost,
+            jitter_ms=_milliseconds(jitter),
+            mos=opinion(lost / expected, jitter, self.round_trip) if sent else None,
+        )
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 1)

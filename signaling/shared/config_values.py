@@ -1,0 +1,110 @@
+"""What values of the configuration may be: each check returns the value to keep, or ValueError."""
+
+import ipaddress
+import string
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+SQLITE = "sqlite+aiosqlite:///"
+POSTGRESQL = "postgresql+asyncpg://"
+_LABEL_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-")
+
+
+def _is_name(text: str) -> bool:
+    """Whether `text` is a host name in lower case (RFC 1123)."""
+    return len(text) <= 253 and all(
+        0 < len(label) <= 63
+        and _LABEL_CHARACTERS.issuperset(label)
+        and not label.startswith("-")
+        and not label.endswith("-")
+        for label in text.split(".")
+    )
+
+
+def is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def require(value: Any, *, met: bool) -> Any:
+    if not met:
+        raise ValueError
+    return value
+
+
+def host_name(text: str) -> str:
+    lowered = text.lower()
+    return str(require(lowered, met=_is_name(lowered)))
+
+
+def host(text: str) -> str:
+    return text if is_address(text) else host_name(text)
+
+
+def address(text: str) -> str:
+    return str(ipaddress.ip_address(text))
+
+
+def address_or_auto(text: str) -> str:
+    return text if text == "auto" else address(text)
+
+
+def between(low: float, high: float) -> Callable[[Any], object]:
+    return lambda value: require(value, met=low <= value <= high)
+
+
+def one_of(*choices: str) -> Callable[[Any], object]:
+    return lambda value: require(value, met=value in choices)
+
+
+def networks(texts: list[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def _origin(text: str) -> str:
+    parts = urlsplit(text.lower())
+    default_port = {"http": 80, "https": 443}.get(parts.scheme)
+    bare = not (parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc)
+    if default_port is None or not bare or not parts.hostname:
+        raise ValueError
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else host_name(parts.hostname)
+    port = "" if parts.port in (None, default_port) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
+
+
+def origins(texts: list[str]) -> tuple[str, ...]:
+    return tuple(_origin(text) for text in texts)
+
+
+def numbers(texts: list[str]) -> tuple[str, ...]:
+    return tuple(
+        require(text, met=2 <= len(text) <= 6 and text.isascii() and text.isdigit())
+        for text in texts
+    )
+
+
+def secrets(texts: list[str]) -> tuple[str, ...]:
+    return tuple(
+        require(text, met=len(text) >= 32 and text.isascii() and text.isprintable())
+        for text in texts
+    )
+
+
+def database_url(url: str) -> str:
+    if url.startswith(POSTGRESQL):
+        parts = urlsplit(url)
+        # Reading the port is what checks it.
+        named = len(parts.path) > 1 and parts.port != 0
+        return str(require(url, met=named))
+    file = url.removeprefix(SQLITE)
+    named = file.startswith(("/", "{data_dir}/")) and not file.endswith("/") and "\0" not in file
+    return str(require(url, met=named and file != url))
+
+
+def path(text: str) -> Path:
+    return Path(require(text, met=bool(text) and "\0" not in text))

@@ -1,0 +1,29 @@
+"""The types that the page's modules say in JSDoc hold."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.web.conftest import WEB
+from tests.web.node import INSTALL_SECONDS, node_modules
+
+pytestmark = pytest.mark.timeout(INSTALL_SECONDS + 60)
+
+
+def check(project: Path) -> subprocess.CompletedProcess[str]:
+    """Run TypeScript's checker over a folder with a tsconfig.json."""
+    tsc = node_modules() / ".bin" / "tsc"
+    return subprocess.run([tsc, "--project", project], capture_output=True, text=True, timeout=120)
+
+
+def test_the_modules_of_the_page_keep_their_types() -> None:
+    checked = check(WEB)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_a_wrong_type_would_be_found(tmp_path: Path) -> None:
+    (tmp_path / "tsconfig.json").write_text((WEB / "tsconfig.json").read_text())
+    (tmp_path / "wrong.js").write_text("/** @type {number} */\nexport const ring = 'ring';\n")
+    checked = check(tmp_path)
+    assert "wrong.js(2,14)" in checked.stdout
