@@ -46,6 +46,7 @@ from signaling.sip.agent import SipAgent
 from signaling.sip.bans import Bans
 from signaling.sip.digest import Authenticator
 from signaling.sip.flow import Flow
+from signaling.sip.gate import Gate
 from signaling.sip.phone_calls import PhoneCalls
 from signaling.sip.registrar import Registrar
 from signaling.sip.registrations import Registrations
@@ -153,18 +154,21 @@ class Server:
         self._udp = UdpTransport(self._received, self._config.sip.advertised_address)
         self._tcp = TcpTransport(self._received, lambda flow: self._agent.lose(flow))
         bans = Bans()
+        authenticator = Authenticator(domain, records.keyring.subkey("sip nonce"), _token)
+        gate = Gate(authenticator, time.time)
         stack = SipStack(
             domain=domain,
             user_agent=f"WSPhone/{version('wsphone')}",
             new_token=_token,
             address_for=self._udp.address_for,
             ignores=lambda request, flow, now: bans.ignores(request, source_of(flow.host), now),
+            gate=gate.answer,
         )
         self._agent = SipAgent(stack, self._send, self._tcp.trust)
-        authenticator = Authenticator(domain, records.keyring.subkey("sip nonce"), _token)
         admission = Admission(
             self._agent,
             authenticator,
+            gate,
             records.accounts,
             records.phones,
             bans,
@@ -176,6 +180,7 @@ class Server:
             bans,
             Registrar(_token),
             records.contacts,
+            records.phones,
             self._switchboard.appeared,
         )
         phones = PhoneCalls(

@@ -107,8 +107,9 @@ class Exchange:
         self.directory = Directory()
         self.phones = Phones()
         self.here = list(here)
+        self.own_domains = {"example.org"}
         self.board = Switchboard(
-            Switching({"example.org"}, ring_seconds, direct=direct, emergency_numbers=("112",)),
+            Switching(self.own_domains, ring_seconds, direct=direct, emergency_numbers=("112",)),
             self.engine,
             MemoryBus(),
             self.directory,

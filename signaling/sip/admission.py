@@ -12,7 +12,8 @@ from signaling.sip.agent import SipAgent
 from signaling.sip.bans import Bans
 from signaling.sip.digest import Authenticator, Credentials, Secret, Verdict
 from signaling.sip.events import Received
-from signaling.sip.message import Pair, Request
+from signaling.sip.gate import Gate
+from signaling.sip.message import Request
 from signaling.sip.syntax import BadSip
 
 
@@ -34,6 +35,7 @@ class Admission:
         self,
         agent: SipAgent,
         authenticator: Authenticator,
+        gate: Gate,
         accounts: Accounts,
         phones: Phones,
         bans: Bans,
@@ -42,6 +44,7 @@ class Admission:
     ) -> None:
         self._agent = agent
         self._authenticator = authenticator
+        self._gate = gate
         self._accounts = accounts
         self._phones = phones
         self._own_domains = own_domains
@@ -99,11 +102,5 @@ class Admission:
         )
 
     def _challenge(self, received: Received, *, stale: bool) -> None:
-        values = self._authenticator.challenge(
-            received.flow.host,
-            time.time(),
-            stale=stale,
-            user_agent=received.request.headers.first("user-agent") or "",
-        )
-        headers: list[Pair] = [("WWW-Authenticate", value) for value in values]
-        self._agent.respond(received, 401, *headers)
+        answer = self._gate.challenge(received.request, received.flow, stale=stale)
+        self._agent.respond(received, answer.code, *answer.headers)

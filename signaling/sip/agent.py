@@ -106,13 +106,19 @@ class SipAgent:
         """Send, tell and arm, until the stack has nothing more to say."""
         while events := self._told():
             for event in events:
-                if isinstance(event, Received):
-                    self._receive(event)
-                else:
-                    self._on_leg(event)
+                self._tell(event)
         if not self._stack.counts()["legs"]:
             self._quiet.set()
         self._arm()
+
+    def _tell(self, event: Received | LegEvent) -> None:
+        try:
+            if isinstance(event, Received):
+                self._receive(event)
+            else:
+                self._on_leg(event)
+        except Exception:  # noqa: BLE001  the edge of an event: the timers have to run on
+            log.exception("%s was not taken well", type(event).__name__)
 
     def _told(self) -> list[Received | LegEvent]:
         self._flush()
@@ -127,13 +133,15 @@ class SipAgent:
         if handler is None or self._stopping or len(self._pending) >= MAX_PENDING:
             self._refuse(received.transaction)
             return
-        task = asyncio.create_task(self._handle(handler(received), received))
+        task = asyncio.create_task(self._handle(handler, received))
         self._pending[received.transaction] = task
         task.add_done_callback(lambda _: self._pending.pop(received.transaction, None))
 
-    async def _handle(self, work: Awaitable[None], received: Received) -> None:
+    async def _handle(
+        self, handler: Callable[[Received], Awaitable[None]], received: Received
+    ) -> None:
         try:
-            await work
+            await handler(received)
         except Exception:  # noqa: BLE001  the edge of a request: the others go on
             log.exception("%s broke", received.request.method)
             self.respond(received, 500)

@@ -142,6 +142,11 @@ class Authenticator:
                 return credentials
         return None
 
+    def is_fresh(self, credentials: Credentials, host: str, now: float) -> bool:
+        """Whether the nonce is one that we gave this host not long ago; looks nothing up."""
+        issued = self._issued_at(credentials.nonce, host)
+        return issued is not None and 0 <= int(now) - issued <= self._nonce_seconds
+
     def verify(
         self,
         credentials: Credentials,
@@ -153,7 +158,7 @@ class Authenticator:
         """Hold credentials against every secret the user has."""
         # First of all, so that nobody is refused, and in the end banned, without our nonce.
         issued = self._issued_at(credentials.nonce, host)
-        if issued is None or not 0 <= int(now) - issued <= self._nonce_seconds:
+        if issued is None or not self.is_fresh(credentials, host, now):
             return Verification(Verdict.STALE)
         if not self._is_fit(credentials, request):
             return Verification(Verdict.REFUSED)

@@ -9,6 +9,7 @@ from typing import Any
 from signaling import contacts as disk
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.guard import source_of
+from signaling.phones import Phones
 from signaling.revocations import AccountRemoved, PhoneRemoved, Revocation
 from signaling.shared.model import Account
 from signaling.sip.admission import Admission
@@ -29,6 +30,7 @@ class Registrations:
         bans: Bans,
         registrar: Registrar,
         kept: disk.Contacts,
+        phones: Phones,
         appeared: Callable[[Endpoint], None],
     ) -> None:
         self._agent = agent
@@ -36,6 +38,7 @@ class Registrations:
         self._bans = bans
         self._registrar = registrar
         self._kept = kept
+        self._phones = phones
         self._appeared = appeared
         self._aor_of: dict[str, str] = {}
         self._phone_of: dict[str, str] = {}
@@ -51,6 +54,8 @@ class Registrations:
         restored = []
         for stored in await self._kept.load():
             item = dict(stored.snapshot)
+            if not await self._is_valid(stored.aor, item["phone"]):
+                continue  # Its phone was revoked by a command, or while we were down.
             if Flow(**item["flow"]).reliable:
                 continue  # Its connection ended with the process that had it.
             self._aor_of[stored.id] = stored.aor
@@ -97,6 +102,10 @@ class Registrations:
         if self._timer is not None:
             self._timer.cancel()
 
+    async def _is_valid(self, aor: str, phone: str) -> bool:
+        user = aor.removeprefix("sip:").partition("@")[0]
+        return any(known.phone == phone for known in await self._phones.credentials(user))
+
     async def _register(self, received: Received) -> None:
         admitted = await self._admission.admit(received)
         if admitted is None:
@@ -105,6 +114,9 @@ class Registrations:
         aor = _aor(account.address)
         answer = self._registrar.register(aor, received.request, received.flow, now)
         added = self._settle(admitted.phone)
+        for contact in self._registrar.contacts(aor, now):
+            if (contact.call_id, contact.cseq) == _order(received):
+                self._phone_of[contact.id] = admitted.phone
         if answer.code == 200:
             self._note(aor, received.flow)
             await self._keep(aor)
@@ -168,6 +180,10 @@ class Registrations:
         self._timer = None
         self._registrar.handle_timer(self._agent.now())
         self._settle()
+
+
+def _order(received: Received) -> tuple[str, int]:
+    return received.request.call_id, received.request.cseq.number
 
 
 def _aor(address: str) -> str:

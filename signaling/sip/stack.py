@@ -23,7 +23,8 @@ class SipStack:
 
     `new_token` returns an unguessable token; `address_for` tells host and port by which the
     other end of a flow reaches us; an INVITE or REGISTER that `ignores` says yes to gets no
-    answer. Commands for legs and transactions that are over do nothing: they lost a race.
+    answer, and one that `gate` has an answer for gets that, before anything is kept of it
+    (RFC 3261 8.2.7). Commands for legs and transactions that are over do nothing: they lost a race.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class SipStack:
         timers: Timers | None = None,
         limits: Limits | None = None,
         ignores: Callable[[Request, Flow, float], bool] | None = None,
+        gate: Callable[[Request, Flow], Answer | None] | None = None,
     ) -> None:
         self._composer = Composer(domain, user_agent, new_token, address_for)
         self._timers = timers or Timers()
         self._limits = limits or Limits()
         self._ignores = ignores or _never
+        self._gate = gate or _open
         # A leg stays the user of its INVITE's transaction after its end, because a 2xx that is
         # repeated then still wants its ACK.
         self._transactions: TransactionLayer[Leg] = TransactionLayer(
@@ -231,6 +234,8 @@ class SipStack:
         if request.method in ("INVITE", "REGISTER") and self._ignores(request, flow, now):
             return
         refusal = screen(request)
+        if refusal is None and not request.to_tag and request.method in ("INVITE", "REGISTER"):
+            refusal = self._gate(request, flow)
         if refusal is None and not self._transactions.has_room(flow):
             refusal = Answer(503, [("Retry-After", str(self._limits.retry_after))])
         if refusal is not None:
@@ -330,6 +335,11 @@ class SipStack:
 
 def _never(request: Request, flow: Flow, now: float) -> bool:
     return False
+
+
+def _open(request: Request, flow: Flow) -> Answer | None:
+    """Whoever comes is served."""
+    return None
 
 
 def _is_same_request(cancel: Request, invite: Request) -> bool:

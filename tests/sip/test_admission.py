@@ -1,111 +1,34 @@
 """Phones at the door: who is let in, who is ignored, and what rests on a connection."""
 
-import itertools
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
-from signaling.guard import source_of
-from signaling.records import Records
-from signaling.sip.admission import Admission
-from signaling.sip.agent import SipAgent
-from signaling.sip.bans import Bans
-from signaling.sip.digest import Authenticator, authorization
+from signaling.sip.digest import authorization
 from signaling.sip.flow import Flow
-from signaling.sip.message import Response, parse
-from signaling.sip.registrar import Registrar
-from signaling.sip.registrations import Registrations
-from signaling.sip.stack import SipStack
-from tests.exchange import until
-from tests.installation import PASSWORD, installation
-from tests.sip import data
-
-SECRET = "K7QM-2WXR-9HTV-4DNP"
-DOMAIN = "phones.test"
-URI = f"sip:{DOMAIN}"
-TCP = Flow("tcp", "192.0.2.10", 40_000)
-UDP = Flow("udp", "192.0.2.10", 5101)
-ELSEWHERE = Flow("udp", "203.0.113.9", 5101)
-REGISTER = data.REGISTER.replace(b"wsphone.test", DOMAIN.encode())
+from tests.installation import installation
+from tests.sip.door import DOMAIN, ELSEWHERE, SECRET, TCP, UDP, URI, Door
 
 
-class Door:
-    """The SIP side of a server up to its registrations, with lists for a network."""
+class TestTheGate:
+    async def test_who_shows_no_nonce_of_ours_costs_one_answer_and_no_memory(
+        self, door: Door
+    ) -> None:
+        for _ in range(3):
+            door.agent.receive(door.invite(), ELSEWHERE)
+        assert door.codes() == [401] * 3
+        counts = door.agent.counts()
+        assert not any(counts.values()), counts
 
-    def __init__(self, records: Records) -> None:
-        self.trusted: list[Flow] = []
-        self._sent: list[tuple[bytes, Flow]] = []
-        self._serial = itertools.count()
-        bans = Bans(failures=3)
-        stack = SipStack(
-            domain=DOMAIN,
-            user_agent="WSPhone",
-            new_token=self._token,
-            address_for=lambda flow: ("198.51.100.1", 5060),
-            ignores=lambda request, flow, now: bans.ignores(request, source_of(flow.host), now),
-        )
-        self.agent = SipAgent(
-            stack, lambda packet, flow: self._sent.append((packet, flow)), self.trusted.append
-        )
-        admission = Admission(
-            self.agent,
-            Authenticator(DOMAIN, b"key", self._token),
-            records.accounts,
-            records.phones,
-            bans,
-            own_domains={DOMAIN},
-        )
-        self.registrations = Registrations(
-            self.agent,
-            admission,
-            bans,
-            Registrar(self._token),
-            records.contacts,
-            lambda endpoint: None,
-        )
+    async def test_garbled_credentials_are_told_so(self, door: Door) -> None:
+        door.agent.receive(door.invite("Authorization: Digest realm"), ELSEWHERE)
+        assert door.codes() == [400]
 
-    def _token(self) -> str:
-        return f"t{next(self._serial)}"
-
-    async def ask(self, flow: Flow, *headers: str, expires: str = "120") -> Response | None:
-        """Send a REGISTER that was not seen before; its answer, or None when there is none."""
-        number = next(self._serial)
-        raw = data.edited(
-            REGISTER,
-            ("z9hG4bK.4dTPmVzQW", f"z9hG4bK{number}"),
-            ("CSeq: 20", f"CSeq: {number + 100}"),
-            ("Expires: 120", "\r\n".join([f"Expires: {expires}", *headers])),
-        )
-        self._sent.clear()
-        self.agent.receive(raw, flow)
-        await until(lambda: self._sent or not self.agent.counts()["pending"])
-        if not self._sent:
-            return None
-        response = parse(self._sent[-1][0])
-        assert isinstance(response, Response)
-        return response
-
-    async def sign(self, flow: Flow, secret: str, *, expires: str = "120") -> int | None:
-        """Register as a phone does, with the challenge that it was given; the code."""
-        challenged = await self.ask(flow)
-        if challenged is None:
-            return None
-        challenge = challenged.headers.first("www-authenticate") or ""
-        value = authorization(challenge, "alice", secret, "REGISTER", URI, cnonce="0a4f113b")
-        answer = await self.ask(flow, f"Authorization: {value}", expires=expires)
-        return answer.code if answer is not None else None
-
-
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    async with installation(tmp_path) as records:
-        alice = await records.accounts.add("alice", PASSWORD)
-        await records.phones.add(alice, secret=SECRET)
-        door = Door(records)
-        yield door
-        door.registrations.stop()
-        await door.agent.stop(0)
+    async def test_a_nonce_given_to_another_host_is_stale(self, door: Door) -> None:
+        signed = door.signed(door.challenged(UDP), SECRET)
+        door.sent.clear()
+        door.agent.receive(door.invite(signed), ELSEWHERE)
+        (answer,) = door.responses()
+        assert answer.code == 401
+        assert "stale=true" in (answer.headers.first("www-authenticate") or "")
 
 
 class TestBans:

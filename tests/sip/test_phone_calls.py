@@ -1,0 +1,109 @@
+"""INVITEs of phones on their way to the switchboard: who may call, and what stops on the way."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from signaling.call_actions import Ring, ShowEnd
+from signaling.call_model import EndpointKind
+from signaling.sip.phone_calls import PhoneCalls
+from tests.exchange import Exchange, tab, until
+from tests.installation import PASSWORD
+from tests.sip import data
+from tests.sip.door import DOMAIN, SECRET, UDP, Door
+
+
+class House:
+    """alice's phone before a door, bob's tab behind it."""
+
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        self.exchange = Exchange(tab("bob"))
+        calls = PhoneCalls(
+            door.agent, door.admission, door.registrations, self.exchange.board, domain=DOMAIN
+        )
+        self.exchange.board.connect(EndpointKind.CONTACT, calls, lambda account: [])
+        self.exchange.own_domains.add(DOMAIN)
+
+    async def invite(self, secret: str = SECRET, name: str = "alice", **changed: str) -> bytes:
+        """Send a signed INVITE; returns it."""
+        signed = self.door.signed(self.door.challenged(UDP), secret, name)
+        self.door.sent.clear()
+        raw = self.door.invite(signed, **changed)
+        self.door.agent.receive(raw, UDP)
+        return raw
+
+    async def final(self) -> int:
+        """The first final answer to the INVITE."""
+        await until(lambda: [code for code in self.door.codes() if code >= 200])
+        return next(code for code in self.door.codes() if code >= 200)
+
+
+@pytest.fixture
+async def house(door: Door) -> AsyncIterator[House]:
+    house = House(door)
+    yield house
+    await house.exchange.board.stop()
+
+
+async def test_a_signed_invite_rings_the_callee(house: House) -> None:
+    await house.invite()
+    ring = await house.exchange.phones.hears("bob", Ring)
+    assert ring.offer
+    assert house.door.codes() == [100]
+
+
+async def test_a_wrong_secret_is_forbidden(house: House) -> None:
+    await house.invite("wrong")
+    assert await house.final() == 403
+    assert house.exchange.board.count() == 0
+
+
+async def test_nobody_calls_in_the_name_of_another(house: House) -> None:
+    carol = await house.door.records.accounts.add("carol", PASSWORD)
+    await house.door.records.phones.add(carol, secret=SECRET)
+    await house.invite(name="carol")
+    assert await house.final() == 403
+    assert house.exchange.board.count() == 0
+
+
+async def test_an_invite_without_an_offer_is_told_what_it_lacks(house: House) -> None:
+    raw = house.door.invite(house.door.signed(house.door.challenged(UDP), SECRET))
+    head, _, _ = raw.partition(b"\r\n\r\n")
+    bare = data.edited(head + b"\r\n\r\n", ("Content-Type: application/sdp\r\n", ""))
+    size = f"Content-Length: {len(data.OFFER.encode())}"
+    house.door.sent.clear()
+    house.door.agent.receive(data.edited(bare, (size, "Content-Length: 0")), UDP)
+    assert await house.final() == 488
+    warning = house.door.responses()[-1].headers.first("warning") or ""
+    assert "needs an offer" in warning
+
+
+async def test_a_cancel_while_the_caller_is_looked_up_rings_nobody_for_long(house: House) -> None:
+    raw = await house.invite()
+    cancel = raw.replace(b"INVITE", b"CANCEL").partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    lines = [
+        line
+        for line in cancel.decode().split("\r\n")
+        if not line.startswith(("Content-", "Contact", "Authorization", "Allow"))
+    ]
+    head = "\r\n".join(line for line in lines if line)
+    house.door.agent.receive(f"{head}\r\nContent-Length: 0\r\n\r\n".encode(), UDP)
+    assert await house.final() in (200, 487)
+    await until(
+        lambda: not house.exchange.board.count() and not house.door.agent.counts()["pending"]
+    )
+    assert 487 in house.door.codes()
+    rings = house.exchange.phones.all("bob", Ring)
+    assert len(rings) == len(house.exchange.phones.all("bob", ShowEnd))
+
+
+async def test_what_is_pending_at_the_stop_is_answered_503(house: House) -> None:
+    await house.invite()
+    await house.door.agent.stop(0)
+    assert house.door.codes() == [100, 503]
+    assert house.door.responses()[-1].headers.first("retry-after") == "5"
+    signed = house.door.challenged(UDP)
+    house.door.sent.clear()
+    house.door.agent.receive(house.door.invite(house.door.signed(signed, SECRET)), UDP)
+    assert house.door.codes() == [100, 503]
