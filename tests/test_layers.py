@@ -34,9 +34,9 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.CORE: """
             call call_actions call_events call_model call_setup call_state call_talk guard route
             session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow
-            sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.registrar sip.reinvite
-            sip.screen sip.stack sip.syntax sip.timers sip.transaction sip.transaction_layer
-            sip.uri sip.via throttle
+            sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.registrar
+            sip.reinvite sip.screen sip.stack sip.syntax sip.timers sip.transaction
+            sip.transaction_layer sip.uri sip.via throttle
         """,
         Layer.SHARED: "shared/*",
     },
