@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from signaling import call_digits as keys
 from signaling import call_setup as setup
 from signaling import call_talk as talk
 from signaling.call_actions import Action, CloseMedia
@@ -34,6 +35,8 @@ from signaling.call_events import (
     Rejected,
     Stopped,
     TimePassed,
+    TonesRefused,
+    TonesSent,
     Trickled,
     Unroutable,
     UpdateRefused,
@@ -71,16 +74,18 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     OfferMade:       (talk.offer_refused,    talk.offer_refused,    talk.offer_refused,    talk.offer_made,           talk.offer_refused),
     OfferTaken:      (talk.offer_not_open,   talk.offer_not_open,   talk.offer_not_open,   talk.offer_taken,          talk.offer_not_open),
     MediaReported:   (ignore,                ignore,                ignore,                talk.reported,             ignore),
-    DtmfAsked:       (ignore,                ignore,                ignore,                talk.dtmf,                 ignore),
+    DtmfAsked:       (keys.dtmf_early,       keys.dtmf_early,       keys.dtmf_early,       keys.dtmf,                 keys.dtmf_early),
+    TonesSent:       (ignore,                ignore,                ignore,                keys.tones_sent,           ignore),
+    TonesRefused:    (ignore,                ignore,                ignore,                keys.tones_refused,        ignore),
     MediaOpened:     (close_late,            setup.branch_opened,   setup.caller_opened,   talk.negotiation_opened,   close_late),
     MediaAccepted:   (ignore,                ignore,                setup.answer_accepted, talk.negotiation_accepted, ignore),
     MediaRefused:    (ignore,                setup.branch_refused,  setup.connect_refused, talk.negotiation_refused,  ignore),
     MediaConnected:  (ignore,                ignore,                talk.connected,        talk.connected,            ignore),
     MediaLost:       (ignore,                ignore,                talk.lost,             talk.lost,                 ignore),
-    DigitHeard:      (ignore,                ignore,                ignore,                talk.digit_heard,          ignore),
+    DigitHeard:      (ignore,                ignore,                ignore,                keys.digit_heard,          ignore),
     ChangeAsked:     (ignore,                ignore,                talk.change_early,     talk.change_asked,         ignore),
     Changed:         (ignore,                ignore,                ignore,                talk.changed,              ignore),
-    KeyPressed:      (ignore,                ignore,                ignore,                talk.key_pressed,          ignore),
+    KeyPressed:      (ignore,                ignore,                ignore,                keys.key_pressed,          ignore),
     MediaUpdated:    (ignore,                ignore,                ignore,                talk.media_updated,        ignore),
     UpdateRefused:   (ignore,                ignore,                ignore,                talk.update_refused,       ignore),
     TimePassed:      (setup.time_early,      setup.time_early,      setup.time_early,      talk.time_talking,         ignore),

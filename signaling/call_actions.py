@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from signaling.call_events import DtmfAsked
 from signaling.shared.errors import PeerError
 from signaling.shared.messages import Candidate, Result
 from signaling.shared.reasons import EndedBy, EndReason
@@ -79,10 +80,13 @@ class CloseMedia:
 
 @dataclass(frozen=True, slots=True)
 class SendTones:
+    """Answered by TonesSent or TonesRefused when a side asked for them."""
+
     leg: str
     media: int
     digits: str
     duration_ms: int
+    asked: DtmfAsked | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from signaling.call_model import Endpoint
+from signaling.shared.errors import PeerError
 from signaling.shared.messages import Candidate
 from signaling.shared.reasons import EndReason
 
@@ -111,6 +112,20 @@ class DtmfAsked:
     n: int
     digits: str
     duration_ms: int
+    request: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TonesSent:
+    """The digits that a side asked for are on their way."""
+
+    asked: DtmfAsked
+
+
+@dataclass(frozen=True, slots=True)
+class TonesRefused:
+    asked: DtmfAsked
+    error: PeerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +239,8 @@ Event = (
     | OfferTaken
     | MediaReported
     | DtmfAsked
+    | TonesSent
+    | TonesRefused
     | MediaOpened
     | MediaAccepted
     | MediaRefused

@@ -8,10 +8,8 @@ from signaling.call_actions import (
     OpenMedia,
     RefuseChange,
     Reply,
-    SendTones,
     ShowAnswer,
     ShowCandidates,
-    ShowDigits,
     ShowOffer,
     UpdateMedia,
 )
@@ -20,10 +18,7 @@ from signaling.call_events import (
     ChangeAsked,
     Changed,
     Detached,
-    DigitHeard,
-    DtmfAsked,
     HungUp,
-    KeyPressed,
     Left,
     MediaAccepted,
     MediaConnected,
@@ -289,36 +284,6 @@ def _anchor_if_wanted(call: Call, now: float) -> None:
     together = not any(party.detached for party in call.parties())
     if call.anchor_wanted and call.negotiation is None and together:
         anchor(call, now)
-
-
-def dtmf(call: Call, event: DtmfAsked, now: float) -> None:
-    leg = call.leg(event.leg)
-    other = call.other(leg) if leg is not None else None
-    if leg is None or other is None or event.n <= leg.dtmf_seen:
-        return
-    leg.dtmf_seen = event.n
-    if other.webrtc:
-        call.do(ShowDigits(other.id, event.digits))
-    else:
-        call.do(SendTones(other.id, other.media, event.digits, event.duration_ms))
-
-
-def digit_heard(call: Call, event: DigitHeard, now: float) -> None:
-    leg = call.leg(event.leg)
-    other = call.other(leg) if leg is not None else None
-    if leg is not None and other is not None and other.webrtc and event.media == leg.media:
-        call.do(ShowDigits(other.id, event.digit))
-
-
-def key_pressed(call: Call, event: KeyPressed, now: float) -> None:
-    leg = call.leg(event.leg)
-    other = call.other(leg) if leg is not None else None
-    if other is None:
-        return
-    if other.webrtc:
-        call.do(ShowDigits(other.id, event.digit))
-    else:
-        call.do(SendTones(other.id, other.media, event.digit, event.duration_ms))
 
 
 # --- what a phone changes --------------------------------------------------------------------

@@ -33,11 +33,13 @@ from signaling.call_events import (
     MediaOpened,
     MediaRefused,
     MediaUpdated,
+    TonesRefused,
+    TonesSent,
     UpdateRefused,
 )
 from signaling.call_model import Leg
 from signaling.call_state import Call
-from signaling.shared.errors import MediaError, PeerError, WSPhoneError
+from signaling.shared.errors import MediaError, PeerError, WrongState, WSPhoneError
 from signaling.shared.reasons import EndReason
 
 log = logging.getLogger(__name__)
@@ -83,9 +85,10 @@ class MediaLink:
             async with asyncio.timeout(ENGINE_SECONDS):
                 return await self._do(action)
         except PeerError as error:
-            return self._refused(action, EndReason.INCOMPATIBLE, str(error))
+            return self._refused(action, EndReason.INCOMPATIBLE, error)
         except (MediaError, TimeoutError) as error:
-            return self._refused(action, EndReason.MEDIA_FAILED, str(error) or "no answer in time")
+            failure = WrongState(str(error) or "no answer in time", retry_after=1.0)
+            return self._refused(action, EndReason.MEDIA_FAILED, failure)
 
     async def _do(self, action: MediaAction) -> Event | None:
         engine, leg = self._engine, self._id(action.leg, action.media)
@@ -110,6 +113,7 @@ class MediaLink:
                 await engine.join(leg, self._id(action.other, action.other_media))
             case SendTones():
                 await engine.dtmf(leg, action.digits, action.duration_ms)
+                return TonesSent(action.asked) if action.asked is not None else None
             case CloseMedia():
                 await engine.close(leg)
         return None
@@ -146,10 +150,12 @@ class MediaLink:
             peer=endpoint.host,
         )
 
-    def _refused(self, action: MediaAction, reason: EndReason, detail: str) -> Event | None:
-        log.info("call %s: %s: %s", self._call.id, type(action).__name__, detail)
+    def _refused(self, action: MediaAction, reason: EndReason, error: PeerError) -> Event | None:
+        log.info("call %s: %s: %s", self._call.id, type(action).__name__, error)
         if isinstance(action, OpenMedia | AcceptMedia):
-            return MediaRefused(action.leg, action.media, reason, detail)
+            return MediaRefused(action.leg, action.media, reason, str(error))
+        if isinstance(action, SendTones) and action.asked is not None:
+            return TonesRefused(action.asked, error)
         if isinstance(action, UpdateMedia):
             return UpdateRefused(action.leg, action.media)
         if isinstance(action, JoinMedia):

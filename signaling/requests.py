@@ -157,8 +157,11 @@ class Requests:
 
     def _dtmf(self, session: Session, params: messages.CallDtmf) -> Answer:
         mailbox = self._mailbox(session, params)
-        mailbox.post(DtmfAsked(session.id, params.n, params.digits, params.duration_ms))
-        return Done()
+        return mailbox.ask(
+            lambda request: DtmfAsked(
+                session.id, params.n, params.digits, params.duration_ms, request
+            )
+        )
 
     def _offer(self, session: Session, params: messages.MediaOffer) -> Answer:
         mailbox = self._mailbox(session, params)

@@ -36,12 +36,15 @@ from signaling.call_events import (
     MediaRefused,
     MediaUpdated,
     TimePassed,
+    TonesRefused,
+    TonesSent,
     Unroutable,
     UpdateRefused,
 )
 from signaling.call_model import Endpoint, EndpointKind, Mode, State
 from signaling.call_setup import start
 from signaling.call_state import Call
+from signaling.shared.errors import WrongState
 from signaling.shared.messages import Candidate
 from signaling.shared.reasons import EndReason
 
@@ -93,16 +96,29 @@ class Engine:
             case UpdateMedia():
                 return self._update(action)
             case JoinMedia():
+                return self._join(action)
+            case FeedCandidates():
                 assert key in self.held, f"{key} is not open"
-                assert (action.other, action.other_media) in self.held
-                if self.fails(action):
-                    return MediaLost(*key, silent=True)
-            case FeedCandidates() | SendTones():
+            case SendTones():
                 assert key in self.held, f"{key} is not open"
+                return self._tones(action)
             case CloseMedia():
                 assert key in self.held, f"{key} is closed twice"
                 self.held.remove(key)
         return None
+
+    def _join(self, action: JoinMedia) -> Event | None:
+        key = (action.leg, action.media)
+        assert key in self.held, f"{key} is not open"
+        assert (action.other, action.other_media) in self.held
+        return MediaLost(*key, silent=True) if self.fails(action) else None
+
+    def _tones(self, action: SendTones) -> Event | None:
+        if action.asked is None:
+            return None
+        if self.fails(action):
+            return TonesRefused(action.asked, WrongState("not connected yet", retry_after=1.0))
+        return TonesSent(action.asked)
 
     def _update(self, action: UpdateMedia) -> Event:
         key = (action.leg, action.media)

@@ -48,6 +48,10 @@ def take(lab: Lab, leg: str, media: int) -> Reply | Refuse | None:
     return lab.ask(lambda request: OfferTaken(leg, media, f"answer {media} of {leg}", request))
 
 
+def press(lab: Lab, leg: str) -> Reply | Refuse | None:
+    return lab.ask(lambda request: DtmfAsked(leg, 0, "5", 120, request))
+
+
 def wrong_state(answer: Reply | Refuse | None) -> WrongState:
     assert isinstance(answer, Refuse)
     assert isinstance(answer.error, WrongState)
@@ -305,10 +309,21 @@ class TestDigits:
         lab = anchored()
         lab.do(DtmfAsked("alice", 0, "1", 120), DtmfAsked("alice", 0, "1", 120))
         lab.do(DtmfAsked("alice", 1, "23", 80), DtmfAsked("alice", 0, "1", 120))
-        assert lab.all(SendTones) == [
-            SendTones("linphone", 1, "1", 120),
-            SendTones("linphone", 1, "23", 80),
+        assert [(tones.digits, tones.duration_ms) for tones in lab.all(SendTones)] == [
+            ("1", 120),
+            ("23", 80),
         ]
+
+    def test_digits_that_could_not_be_sent_are_refused_and_may_be_sent_again(self) -> None:
+        lab = anchored()
+        lab.engine.fails = lambda action: isinstance(action, SendTones)
+        assert wrong_state(press(lab, "alice")).retry_after == 1.0
+        lab.engine.fails = lambda action: False
+        for _ in range(2):
+            answer = press(lab, "alice")
+            assert isinstance(answer, Reply)
+            assert answer.result == Done()
+        assert len(lab.all(SendTones)) == 2
 
     def test_a_browser_is_told_digits_by_an_event(self) -> None:
         lab = talking()
@@ -324,7 +339,7 @@ class TestDigits:
         assert anchored().do(DigitHeard("alice", 1, "#")) == []
 
     def test_nobody_presses_keys_before_the_answer(self) -> None:
-        assert ringing().do(DtmfAsked("alice", 0, "5", 120)) == []
+        wrong_state(press(ringing(), "alice"))
 
     def test_strangers_cannot_press_keys(self) -> None:
-        assert anchored().do(DtmfAsked("stranger", 0, "5", 120)) == []
+        wrong_state(press(anchored(), "stranger"))

@@ -32,9 +32,9 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sip.agent sip.phone_calls sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
-            call call_actions call_events call_model call_setup call_state call_talk guard route
-            session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow
-            sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.registrar
+            call call_actions call_digits call_events call_model call_setup call_state call_talk
+            guard route session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events
+            sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.registrar
             sip.reinvite sip.screen sip.stack sip.syntax sip.timers sip.transaction
             sip.transaction_layer sip.uri sip.via throttle
         """,
