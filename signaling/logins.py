@@ -5,7 +5,7 @@ import binascii
 import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import msgspec
@@ -17,7 +17,7 @@ from signaling.revocations import LoginRevoked, Revocations
 from signaling.shared.crypto import Keyring
 from signaling.shared.errors import BadMessage, NotAuthenticated
 from signaling.shared.model import Account
-from signaling.store import Store
+from signaling.store import Store, missing_of
 from signaling.tables import accounts, logins
 
 ACCESS_SECONDS = 3600.0
@@ -158,6 +158,10 @@ class Logins:
         if row is None:
             raise NotAuthenticated(_REFUSED)
         return Principal(account_of(row), claims.login, row.device, claims.expires_at)
+
+    async def missing(self, ids: Collection[str]) -> set[str]:
+        """Those of the logins that are over."""
+        return await missing_of(self._store, logins.c.id, ids)
 
     async def all(self, account: str) -> list[Login]:
         """The account's logins, newest first."""

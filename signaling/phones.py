@@ -3,7 +3,7 @@
 import hashlib
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, insert, select
@@ -13,7 +13,7 @@ from signaling.revocations import PhoneRemoved, Revocations
 from signaling.shared.crypto import Keyring
 from signaling.shared.errors import BadMessage, NotFound, WrongState
 from signaling.shared.model import Account
-from signaling.store import Store
+from signaling.store import Store, missing_of
 from signaling.tables import accounts, phones
 
 MAX_PHONES = 16
@@ -95,6 +95,10 @@ class Phones:
         )
         async with self._store.read() as connection:
             return [Phone(*row) for row in await connection.execute(query)]
+
+    async def missing(self, ids: Collection[str]) -> set[str]:
+        """Those of the phones that were removed."""
+        return await missing_of(self._store, phones.c.id, ids)
 
     async def remove(self, account: Account, phone: str) -> None:
         """Raises NotFound unless the phone is the account's."""

@@ -33,6 +33,7 @@ from signaling.pages import add_pages
 from signaling.people import People
 from signaling.provisioning import add_provisioning
 from signaling.records import Records, open_records
+from signaling.removals import Missing, Resting, follow_removals
 from signaling.requests import Requests
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
 from signaling.session_legs import SessionLegs
@@ -147,6 +148,15 @@ class Server:
         )
         self._build_sip(records, own_domains)
         records.revocations.listen(self._revoked)
+        self._following = (
+            Resting(
+                self._sessions.logins,
+                self._registrations.phones,
+                lambda account, login: self._hub.revoke(account, login=login, code=CLOSE_LOG_IN),
+                self._registrations.forget,
+            ),
+            Missing(records.logins.missing, records.phones.missing),
+        )
         self._app = self._build_app(records)
 
     def _build_sip(self, records: Records, own_domains: frozenset[str]) -> None:
@@ -210,10 +220,12 @@ class Server:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Serve for the length of the block; raises OperatorError when a port is taken."""
+        removals = follow_removals(*self._following)
         figures = tell_figures(self._switchboard.talking, self._sessions.tell)
         clocks = [
             asyncio.create_task(self._hub.keep_time(), name="hub clock"),
             asyncio.create_task(figures, name="figures"),
+            asyncio.create_task(removals, name="removals"),
         ]
         try:
             await self._udp.open(self._config.sip.host, self._config.sip.port)

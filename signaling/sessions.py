@@ -54,6 +54,10 @@ class Sessions:
     def __len__(self) -> int:
         return len(self._all)
 
+    def logins(self) -> dict[str, str]:
+        """The logins that sessions rest on, with their accounts."""
+        return {session.login: session.account.id for session in self._all.values()}
+
     def of_account(self, account: str) -> list[Session]:
         return list(self._of_account.get(account, {}).values())
 

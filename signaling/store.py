@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Self
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Column, Connection, insert, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -19,6 +19,8 @@ from signaling.tables import settings
 log = logging.getLogger(__name__)
 
 _PROBE = b"wsphone"
+# Ids that one query names.
+_CHUNK = 500
 
 
 class Store:
@@ -98,6 +100,17 @@ async def _lent(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         yield connection
     finally:
         await connection.close()
+
+
+async def missing_of(store: Store, column: Column[str], ids: Collection[str]) -> set[str]:
+    """Which of the ids no row has in `column`."""
+    wanted = list(ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        query = select(column).where(column.in_(wanted[start : start + _CHUNK]))
+        async with store.read() as connection:
+            found.update(await connection.scalars(query))
+    return set(wanted) - found
 
 
 def check_probe(found: Mapping[str, bytes], keyring: Keyring) -> None:

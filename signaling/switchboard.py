@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -74,6 +74,8 @@ class Switchboard:
         self._ports: dict[EndpointKind, LegPort] = {}
         self._endpoints: list[Callable[[Account], list[Endpoint]]] = []
         self._calls: dict[str, Mailbox] = {}
+        # Live calls by the account that made them.
+        self._made_by: Counter[str] = Counter()
         self._of_endpoint: dict[str, set[str]] = {}
         self._ended: OrderedDict[str, tuple[float, frozenset[str], dict[str, CallInfo]]] = (
             OrderedDict()
@@ -117,8 +119,7 @@ class Switchboard:
         self._refuse_ended(call, caller.account)
         if self._stopping or len(self._calls) >= MAX_CALLS:
             raise TryAgain("this server takes no more calls now", retry_after=5)
-        callers = [each.call.caller_leg().endpoint.account for each in self._calls.values()]
-        if callers.count(caller.account) >= MAX_CALLS_OF_ACCOUNT:
+        if self._made_by[caller.account] >= MAX_CALLS_OF_ACCOUNT:
             raise TryAgain("this account has too many calls", retry_after=5)
         ring_seconds = self._settings.ring_seconds
         state = Call.begin(
@@ -132,6 +133,7 @@ class Switchboard:
         invitation = Invitation(call, party, to, time.time() + ring_seconds)
         mailbox = Mailbox(state, invitation, MediaLink(self._engine, state), self._services)
         self._calls[call] = mailbox
+        self._made_by[caller.account] += 1
         self._join(mailbox, caller.id)
         task = asyncio.create_task(mailbox.run(), name=f"call {call}")
         self._tasks.add(task)
@@ -270,7 +272,11 @@ class Switchboard:
 
     async def _finished(self, mailbox: Mailbox, finish: Finish) -> None:
         call = mailbox.call
-        self._calls.pop(call.id, None)
+        if self._calls.pop(call.id, None) is not None:
+            caller = call.caller_leg().endpoint.account
+            self._made_by[caller] -= 1
+            if not self._made_by[caller]:
+                del self._made_by[caller]
         log.info(
             "call %s ended: %s by %s after %.1f s, %s, %d legs%s",
             call.id,

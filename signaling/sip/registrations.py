@@ -52,10 +52,12 @@ class Registrations:
         """Take over what was registered before the restart."""
         now, wall = self._agent.now(), time.time()
         restored = []
-        for stored in await self._kept.load():
+        kept = await self._kept.load()
+        revoked = await self._phones.missing({stored.snapshot["phone"] for stored in kept})
+        for stored in kept:
             item = dict(stored.snapshot)
-            if not await self._is_valid(stored.aor, item["phone"]):
-                continue  # Its phone was revoked by a command, or while we were down.
+            if item["phone"] in revoked:
+                continue
             if Flow(**item["flow"]).reliable:
                 continue  # Its connection ended with the process that had it.
             self._aor_of[stored.id] = stored.aor
@@ -84,6 +86,17 @@ class Registrations:
         live = self._registrar.contacts(_aor(address), self._agent.now())
         return next((contact for contact in live if contact.flow == flow), None)
 
+    def phones(self) -> set[str]:
+        """The ids of the phones that are registered."""
+        return set(self._phone_of.values())
+
+    def forget(self, phone: str) -> None:
+        """Let go of what rests on a phone that was removed."""
+        for contact, owner in list(self._phone_of.items()):
+            if owner == phone:
+                self._registrar.remove(self._aor_of[contact], contact)
+        self._settle()
+
     def count(self) -> int:
         """Bindings held."""
         return len(self._aor_of)
@@ -92,19 +105,13 @@ class Registrations:
         """Let go of bindings that rest on what is gone."""
         if isinstance(revocation, AccountRemoved):
             self._registrar.remove(_aor(revocation.address))
+            self._settle()
         elif isinstance(revocation, PhoneRemoved):
-            for contact, phone in list(self._phone_of.items()):
-                if phone == revocation.phone:
-                    self._registrar.remove(self._aor_of[contact], contact)
-        self._settle()
+            self.forget(revocation.phone)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-
-    async def _is_valid(self, aor: str, phone: str) -> bool:
-        user = aor.removeprefix("sip:").partition("@")[0]
-        return any(known.phone == phone for known in await self._phones.credentials(user))
 
     async def _register(self, received: Received) -> None:
         admitted = await self._admission.admit(received)

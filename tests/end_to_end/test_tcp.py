@@ -21,10 +21,13 @@ BARESIP_PESQ = 2.5
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.parametrize(
+CODECS = pytest.mark.parametrize(
     ("codec", "carried"),
     [("PCMU", "audio/PCMU"), ("opus", "audio/opus"), ("G722", "audio/G722")],
 )
+
+
+@CODECS
 async def test_alice_calls_a_baresip_and_both_hear_each_other(
     alice: Softphone,
     baresip: StartBaresip,
@@ -44,6 +47,29 @@ async def test_alice_calls_a_baresip_and_both_hear_each_other(
     assert await alice.codec() == carried
     await bob.hang_up()
     assert await alice.ended() == Ended("hangup", "callee")
+    assert_heard(bob.recording, sounds.a.once)
+
+
+@CODECS
+async def test_a_baresip_calls_alice_and_both_hear_each_other(
+    alice: Softphone,
+    baresip: StartBaresip,
+    sounds: Sounds,
+    tmp_path: Path,
+    codec: str,
+    carried: str,
+) -> None:
+    bob = await baresip(BOB, codec=codec)
+    await bob.call("sip:alice@wsphone.local")
+    assert "bob" in await alice.rings()
+    await alice.accept()
+    await alice.talks()
+    await bob.talks()
+
+    await hear(tmp_path, (alice, sounds.b), least_pesq=BARESIP_PESQ)
+    assert await alice.codec() == carried
+    await alice.hang_up()
+    await bob.ended()
     assert_heard(bob.recording, sounds.a.once)
 
 
