@@ -21,6 +21,7 @@ from signaling.call_events import (
     Trickled,
 )
 from signaling.call_model import LegState
+from signaling.call_record import info
 from signaling.connection import METHOD_NOT_FOUND
 from signaling.connection import Rejected as RefusedMessage
 from signaling.mailbox import Mailbox
@@ -30,7 +31,7 @@ from signaling.shared import messages
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Done, Result
 from signaling.shared.reasons import EndedBy, EndReason
-from signaling.switchboard import Switchboard, info
+from signaling.switchboard import Switchboard
 
 Answer = Result | Awaitable[Result]
 

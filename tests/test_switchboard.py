@@ -15,6 +15,7 @@ from signaling.call_events import (
     Rang,
     Rejected,
 )
+from signaling.call_record import info
 from signaling.mailbox import MAX_WAITING
 from signaling.shared.errors import (
     Forbidden,
@@ -24,7 +25,6 @@ from signaling.shared.errors import (
 )
 from signaling.shared.messages import CallAccepted, Done
 from signaling.shared.reasons import EndedBy, EndReason
-from signaling.switchboard import info
 from tests.exchange import MakeExchange, accept, answer, phone, tab, talk, until
 
 
