@@ -47,7 +47,9 @@ LAYERS: dict[str, dict[Layer, str]] = {
         """,
         Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
-    "push": {},
+    "push": {
+        Layer.CORE: "sender",
+    },
 }
 
 NOT_IN_CORE = frozenset(
