@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from signaling.push_rows import StoredTarget
 from signaling.records import Records
 from signaling.shared.model import Account, CallRecord
 
@@ -15,11 +16,21 @@ async def export_account(records: Records, account: Account) -> dict[str, Any]:
         "account": asdict(account),
         "phones": [asdict(phone) for phone in await records.phones.all(account.id)],
         "devices": [asdict(device) for device in await records.devices.all(account.id)],
+        "push_targets": [
+            _target(target) for target in await records.push_targets.of_account(account.id)
+        ],
         "logins": [asdict(login) for login in await records.logins.all(account.id)],
         "blocked": [asdict(block) for block in await records.blocked.all(account.id)],
         "contacts": [asdict(contact) for contact in contacts],
         "calls": [_call(call, account) for call in calls],
     }
+
+
+def _target(stored: StoredTarget) -> dict[str, Any]:
+    """All but the tokens: whoever has those can have the phone pushed."""
+    shown = asdict(stored)
+    del shown["target"]
+    return shown | {"provider": stored.target.provider, "app": stored.target.app}
 
 
 def _call(call: CallRecord, account: Account) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from signaling.history import History
 from signaling.logins import Logins
 from signaling.passwords import Passwords
 from signaling.phones import Phones
+from signaling.push_targets import PushTargets
 from signaling.revocations import Revocations
 from signaling.shared.config import Config
 from signaling.shared.crypto import Keyring, read_or_make_secret
@@ -30,6 +31,7 @@ class Records:
     logins: Logins
     phones: Phones
     devices: Devices
+    push_targets: PushTargets
     blocked: Blocked
     contacts: Contacts
     history: History
@@ -56,6 +58,7 @@ async def open_records(
             logins=Logins(store, keyring, revocations, clock=clock),
             phones=Phones(store, keyring, revocations, domain=domain, clock=clock),
             devices=Devices(store, keyring, clock=clock),
+            push_targets=PushTargets(store, keyring, clock=clock),
             blocked=Blocked(store, domain=domain, clock=clock),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),

@@ -134,6 +134,55 @@ contacts = Table(
     Index(None, "expires_at"),
 )
 
+# Where the apps of an account are pushed. A row goes with what it rests on: the login that an app
+# told it by, or the SIP phone's credential.
+push_targets = Table(
+    "push_targets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _account(),
+    Column("device", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("login", Text, ForeignKey("logins.id", ondelete="CASCADE")),
+    Column("phone", Text, ForeignKey("phones.id", ondelete="CASCADE")),
+    Column("provider", Text, nullable=False),
+    Column("app", Text, nullable=False),
+    # Encrypted JSON, as it holds the tokens.
+    Column("sealed", LargeBinary, nullable=False),
+    # The tokens are looked up by these: each belongs to one account.
+    Column("token_mac", LargeBinary),
+    Column("voip_mac", LargeBinary),
+    Column("wants_missed", Boolean, nullable=False),
+    Column("registered_at", Float, nullable=False),
+    Column("last_success_at", Float),
+    Column("last_failure_at", Float),
+    Column("last_failure_reason", Text),
+    UniqueConstraint("token_mac"),
+    UniqueConstraint("voip_mac"),
+    Index(None, "account"),
+    Index(None, "login"),
+    Index(None, "phone"),
+)
+
+# Claims to a token that stands under another account, until its phone echoes the nonce.
+push_proofs = Table(
+    "push_proofs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _account(),
+    Column("device", Text, nullable=False),
+    Column("login", Text, ForeignKey("logins.id", ondelete="CASCADE"), nullable=False),
+    # The claimed target, as in push_targets.
+    Column("sealed", LargeBinary, nullable=False),
+    Column("wants_missed", Boolean, nullable=False),
+    Column("claim_mac", LargeBinary, nullable=False),
+    Column("nonce_mac", LargeBinary, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(None, "account"),
+    Index(None, "login"),
+)
+
 
 def _party(name: str) -> Column[str]:
     """One side of a call; the other side keeps its history when this one is removed."""

@@ -30,10 +30,14 @@ class Clock:
 
 @asynccontextmanager
 async def installation(
-    directory: Path, clock: Clock | None = None, *, database: str | None = None
+    directory: Path,
+    clock: Clock | None = None,
+    *,
+    database: str | None = None,
+    keys: tuple[str, ...] = (SECRET_KEY,),
 ) -> AsyncIterator[Records]:
     """`database` is a URL; without it, SQLite in the directory."""
-    config = Config(data_dir=directory / "data", domain="phones.test", secret_key=(SECRET_KEY,))
+    config = Config(data_dir=directory / "data", domain="phones.test", secret_key=keys)
     if database is not None:
         config = replace(config, database=Database(database))
     async with open_records(config, clock=clock or Clock()) as records:

@@ -8,10 +8,12 @@ import pytest
 
 from signaling.backup import restore_backup, write_backup
 from signaling.contacts import Contact
+from signaling.push_rows import Origin
 from signaling.records import open_records
 from signaling.shared.config import Config, Database
 from signaling.shared.errors import OperatorError
 from signaling.shared.model import Device
+from signaling.shared.push import Provider, Target
 from tests.installation import PASSWORD, SECRET_KEY, Stored
 from tests.postgresql import PostgresServer
 from tests.test_history import call_between
@@ -44,7 +46,10 @@ async def fill(config: Config) -> None:
     async with open_records(config) as records:
         alice = await records.accounts.add("alice", PASSWORD)
         bob = await records.accounts.add("bob", PASSWORD)
-        await records.logins.open(alice, device="tablet")
+        tokens = await records.logins.open(alice, device="tablet")
+        login = (await records.logins.authenticate(tokens.access)).login
+        target = Target(Provider.FCM, "project", token="a-token-of-the-tablet")
+        await records.push_targets.replace(Origin(alice.id, "tablet", login=login), [target])
         await records.phones.add(alice, "desk", secret="a-secret-of-a-phone")
         await records.devices.seen(Device(alice.id, "tablet", "web", "model", "1", "2"))
         aor = f"sip:{alice.address}"
@@ -68,6 +73,8 @@ async def assert_is_as_filled(config: Config) -> None:
         assert [device.id for device in await records.devices.all(alice.id)] == ["tablet"]
         assert len(await records.phones.credentials("alice")) == 1
         assert [contact.id for contact in await records.contacts.of(alice.id)] == ["c"]
+        targets = await records.push_targets.of_account(alice.id)
+        assert [stored.target.token for stored in targets] == ["a-token-of-the-tablet"]
         assert [block.address for block in await records.blocked.all(alice.id)] == [
             "bob@phones.test"
         ]

@@ -62,6 +62,10 @@ class Keyring:
         """HMAC-SHA256 of `data` under a key that serves `purpose` alone."""
         return _hmac(self._keys_for(purpose)[0], data)
 
+    def macs(self, purpose: str, data: bytes) -> list[bytes]:
+        """What `mac` says under each of the keys, the first one's first: for look-ups."""
+        return [_hmac(key, data) for key in self._keys_for(purpose)]
+
     def verify(self, purpose: str, data: bytes, mac: bytes) -> bool:
         """Whether `mac` was made by any of the keys, in constant time."""
         return any(hmac.compare_digest(_hmac(key, data), mac) for key in self._keys_for(purpose))

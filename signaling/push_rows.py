@@ -1,0 +1,155 @@
+"""How a push target stands in the database: sealed, and found by HMACs of its tokens."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from msgspec import json
+from sqlalchemy import Row, delete, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from signaling.shared.crypto import Keyring
+from signaling.shared.push import Provider, Target
+from signaling.tables import logins, phones, push_targets
+
+_MAC_PURPOSE = "push token"
+AnyRow = Row[*tuple[Any, ...]]
+
+
+class TargetKind(StrEnum):
+    """Who told of a target: an app of ours over its session, or a SIP phone (RFC 8599)."""
+
+    APP = "app"
+    SIP = "sip"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which device tells of a target, and what that rests on: its login, or a phone's credential.
+
+    When the login ends or the credential is removed, the target goes.
+    """
+
+    account: str
+    device: str
+    login: str | None = None
+    phone: str | None = None
+
+    @property
+    def kind(self) -> TargetKind:
+        return TargetKind.APP if self.phone is None else TargetKind.SIP
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTarget:
+    """A target as it is kept; times are in Unix seconds."""
+
+    id: str
+    account: str
+    device: str
+    kind: TargetKind
+    target: Target
+    wants_missed: bool
+    registered_at: float
+    last_success_at: float | None
+    last_failure_at: float | None
+    last_failure_reason: str | None
+
+
+class PushRows:
+    """Reads and writes rows of push_targets, within the transactions of others."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def sealed(self, table: str, row: str, target: Target) -> bytes:
+        return self._keyring.encrypt(json.encode(target), table=table, row=row, column="sealed")
+
+    def opened(self, table: str, row: str, sealed: bytes) -> Target:
+        plain = self._keyring.decrypt(sealed, table=table, row=row, column="sealed")
+        return json.decode(plain, type=Target)
+
+    def stored(self, row: AnyRow) -> StoredTarget:
+        return StoredTarget(
+            id=row.id,
+            account=row.account,
+            device=row.device,
+            kind=TargetKind(row.kind),
+            target=self.opened("push_targets", row.id, row.sealed),
+            wants_missed=row.wants_missed,
+            registered_at=row.registered_at,
+            last_success_at=row.last_success_at,
+            last_failure_at=row.last_failure_at,
+            last_failure_reason=row.last_failure_reason,
+        )
+
+    def macs(self, target: Target) -> tuple[list[bytes], list[bytes]]:
+        """What the ordinary token and the VoIP token are found by, under each of the keys."""
+        ordinary = target.token if target.subscription is None else target.subscription.endpoint
+        return self._macs(target.provider, ordinary), self._macs(target.provider, target.voip_token)
+
+    async def standing(self, connection: AsyncConnection, target: Target) -> Sequence[AnyRow]:
+        """The rows of every account that hold one of the target's tokens."""
+        ordinary, voip = self.macs(target)
+        query = select(push_targets).where(
+            or_(push_targets.c.token_mac.in_(ordinary), push_targets.c.voip_mac.in_(voip))
+        )
+        return (await connection.execute(query)).all()
+
+    async def keep(
+        self,
+        connection: AsyncConnection,
+        origin: Origin,
+        target: Target,
+        *,
+        wants_missed: bool,
+        now: float,
+    ) -> str:
+        """Write a target, in place of all rows that hold a token of it; returns its row's id."""
+        standing = await self.standing(connection, target)
+        owner = (origin.account, origin.device, origin.kind)
+        own = (row.id for row in standing if (row.account, row.device, row.kind) == owner)
+        known = next(own, None)
+        others = [row.id for row in standing if row.id != known]
+        await connection.execute(delete(push_targets).where(push_targets.c.id.in_(others)))
+        row_id = known or str(uuid.uuid4())
+        ordinary, voip = self.macs(target)
+        values = {
+            "login": origin.login,
+            "phone": origin.phone,
+            "provider": target.provider.value,
+            "app": target.app,
+            "sealed": self.sealed("push_targets", row_id, target),
+            "token_mac": ordinary[0] if ordinary else None,
+            "voip_mac": voip[0] if voip else None,
+            "wants_missed": wants_missed,
+            "registered_at": now,
+        }
+        if known is not None:
+            mine = push_targets.c.id == known
+            await connection.execute(update(push_targets).where(mine).values(values))
+        else:
+            key = {
+                "id": row_id,
+                "account": origin.account,
+                "device": origin.device,
+                "kind": origin.kind.value,
+            }
+            await connection.execute(insert(push_targets).values(key | values))
+        return row_id
+
+    def _macs(self, provider: Provider, token: str | None) -> list[bytes]:
+        if token is None:
+            return []
+        # One token is not another phone's in Apple's sandbox.
+        family = provider.value.removesuffix(".dev")
+        return self._keyring.macs(_MAC_PURPOSE, f"{family} {token}".encode())
+
+
+async def still_stands(connection: AsyncConnection, origin: Origin) -> bool:
+    """Whether the login or the credential that the origin rests on is there."""
+    basis, basis_id = (logins, origin.login) if origin.phone is None else (phones, origin.phone)
+    query = select(basis.c.id).where(basis.c.id == basis_id, basis.c.account == origin.account)
+    return await connection.scalar(query) is not None
