@@ -174,7 +174,7 @@ def _decoded(table: Table, row: Row) -> Row:
     """The row with its bytes as bytes again."""
     return {
         name: base64.b64decode(value, validate=True)
-        if isinstance(table.c[name].type, LargeBinary)
+        if isinstance(table.c[name].type, LargeBinary) and value is not None
         else value
         for name, value in row.items()
     }

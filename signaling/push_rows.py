@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from msgspec import json
+from msgspec.structs import replace
 from sqlalchemy import Row, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -90,6 +91,40 @@ class PushRows:
         ordinary = target.token if target.subscription is None else target.subscription.endpoint
         return self._macs(target.provider, ordinary), self._macs(target.provider, target.voip_token)
 
+    async def free_of(
+        self, connection: AsyncConnection, account: str, target: Target
+    ) -> tuple[Target | None, list[Target]]:
+        """What of a target the account may have, and each token that stands under another one.
+
+        Token by token: who has one of a phone's two has not shown that the other is theirs.
+        """
+        free, taken = [], []
+        for part in _tokens_of(target):
+            rows = await self.standing(connection, part)
+            is_taken = any(row.account != account for row in rows)
+            (taken if is_taken else free).append(part)
+        if not taken:
+            return target, []
+        return (free[0] if free else None), taken
+
+    async def joined(self, connection: AsyncConnection, origin: Origin, target: Target) -> Target:
+        """The target with the other token of the same app that the device has already."""
+        query = select(push_targets).where(
+            push_targets.c.account == origin.account,
+            push_targets.c.device == origin.device,
+            push_targets.c.kind == origin.kind.value,
+            push_targets.c.provider == target.provider.value,
+            push_targets.c.app == target.app,
+        )
+        for row in (await connection.execute(query)).all():
+            known = self.stored(row).target
+            target = replace(
+                target,
+                token=target.token or known.token,
+                voip_token=target.voip_token or known.voip_token,
+            )
+        return target
+
     async def standing(self, connection: AsyncConnection, target: Target) -> Sequence[AnyRow]:
         """The rows of every account that hold one of the target's tokens."""
         ordinary, voip = self.macs(target)
@@ -146,6 +181,12 @@ class PushRows:
         # One token is not another phone's in Apple's sandbox.
         family = provider.value.removesuffix(".dev")
         return self._keyring.macs(_MAC_PURPOSE, f"{family} {token}".encode())
+
+
+def _tokens_of(target: Target) -> list[Target]:
+    if target.token is None or target.voip_token is None:
+        return [target]
+    return [replace(target, voip_token=None), replace(target, token=None)]
 
 
 async def still_stands(connection: AsyncConnection, origin: Origin) -> bool:

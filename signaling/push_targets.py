@@ -21,7 +21,7 @@ _MAX_REASON_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of targets: those that stand under another account are not the device's."""
+    """What became of targets; `taken`, token by token, stands under another account still."""
 
     count: int
     taken: Sequence[Target]
@@ -46,17 +46,18 @@ class PushTargets:
         """
         if not targets and not await self._any_of(origin):
             return Kept(0, ())
-        taken, kept, now = [], [], self._clock()
+        now = self._clock()
+        kept: list[str] = []
+        taken: list[Target] = []
         async with self._store.begin() as connection:
             if not await still_stands(connection, origin):
                 raise NotAuthenticated("the login is over, log in again")
             for target in targets:
-                standing = await self._rows.standing(connection, target)
-                if any(row.account != origin.account for row in standing):
-                    taken.append(target)
-                else:
+                free, foreign = await self._rows.free_of(connection, origin.account, target)
+                taken += foreign
+                if free is not None:
                     row = await self._rows.keep(
-                        connection, origin, target, wants_missed=wants_missed, now=now
+                        connection, origin, free, wants_missed=wants_missed, now=now
                     )
                     kept.append(row)
             gone = delete(push_targets).where(*_of(origin), push_targets.c.id.not_in(kept))

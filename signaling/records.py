@@ -15,6 +15,7 @@ from signaling.history import History
 from signaling.logins import Logins
 from signaling.passwords import Passwords
 from signaling.phones import Phones
+from signaling.push_proofs import PushProofs
 from signaling.push_targets import PushTargets
 from signaling.revocations import Revocations
 from signaling.shared.config import Config
@@ -32,6 +33,7 @@ class Records:
     phones: Phones
     devices: Devices
     push_targets: PushTargets
+    push_proofs: PushProofs
     blocked: Blocked
     contacts: Contacts
     history: History
@@ -59,6 +61,7 @@ async def open_records(
             phones=Phones(store, keyring, revocations, domain=domain, clock=clock),
             devices=Devices(store, keyring, clock=clock),
             push_targets=PushTargets(store, keyring, clock=clock),
+            push_proofs=PushProofs(store, keyring, clock=clock),
             blocked=Blocked(store, domain=domain, clock=clock),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),

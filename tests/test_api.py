@@ -15,9 +15,11 @@ from signaling.health import add_health
 from signaling.http import MAX_BODY, set_manners
 from signaling.pages import add_pages
 from signaling.provisioning import Provisioning, add_provisioning
+from signaling.push_rows import Origin
 from signaling.records import Records
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
 from signaling.shared.config import Config
+from signaling.shared.push import Provider, Target
 from tests.installation import PASSWORD, Clock, installation
 
 Client = TestClient[web.Request, web.Application]
@@ -261,18 +263,25 @@ class TestAccount:
         assert told == [AccountRemoved(answer["account"]["id"], "alice@phones.test")]
         await error_of(await client.get("/api/account", headers=bearer(answer)), 401)
 
-    async def test_the_export_holds_everything_and_no_secret(self, client: Client) -> None:
+    async def test_the_export_holds_everything_and_no_secret(
+        self, client: Client, records: Records
+    ) -> None:
         answer = await login(client, device={"id": "tab"})
         phone = await (await client.post("/api/phones", json={}, headers=bearer(answer))).json()
+        origin = Origin(answer["account"]["id"], "sip-1", phone=phone["id"])
+        target = Target(Provider.FCM, "project", token="the-token-of-a-phone")
+        await records.push_targets.replace(origin, [target])
         response = await client.get("/api/account/export", headers=bearer(answer))
         exported = await response.json()
         assert set(exported) == {
-            *("account", "phones", "devices", "logins", "blocked", "contacts", "calls")
+            *("account", "phones", "devices", "push_targets", "logins", "blocked", "contacts"),
+            "calls",
         }
         assert exported["account"]["name"] == "alice"
         assert [each["id"] for each in exported["phones"]] == [phone["id"]]
         assert [each["device"] for each in exported["logins"]] == ["tab"]
-        for secret in (phone["secret"], answer["refresh_token"], "argon2"):
+        assert [each["app"] for each in exported["push_targets"]] == ["project"]
+        for secret in (phone["secret"], answer["refresh_token"], "argon2", target.token):
             assert secret not in json.dumps(exported)
 
 

@@ -49,7 +49,9 @@ async def fill(config: Config) -> None:
         tokens = await records.logins.open(alice, device="tablet")
         login = (await records.logins.authenticate(tokens.access)).login
         target = Target(Provider.FCM, "project", token="a-token-of-the-tablet")
-        await records.push_targets.replace(Origin(alice.id, "tablet", login=login), [target])
+        tablet = Origin(alice.id, "tablet", login=login)
+        await records.push_targets.replace(tablet, [target])
+        await records.push_proofs.claim(tablet, [target], wants_missed=False)
         await records.phones.add(alice, "desk", secret="a-secret-of-a-phone")
         await records.devices.seen(Device(alice.id, "tablet", "web", "model", "1", "2"))
         aor = f"sip:{alice.address}"

@@ -28,8 +28,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
             accounts api authority backup blocked call_api call_figures call_record client_socket
             connection contacts databases demo devices export front health history http hub lan
             linphone logins mailbox media_link migrations/* pages passwords people phones
-            provisioning push_jobs push_rows push_targets records removals requests revocations
-            session_legs sessions store switchboard tables tls sip.admission sip.agent
+            provisioning push_jobs push_proofs push_rows push_targets records removals requests
+            revocations session_legs sessions store switchboard tables tls sip.admission sip.agent
             sip.phone_calls sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """

@@ -115,9 +115,9 @@ class TestReplacing:
     @pytest.mark.parametrize(
         "claimed",
         [
-            APPLE,
+            Target(Provider.APNS, "org.example.phone", token="aa" * 32),
             Target(Provider.APNS_DEV, "org.other", token="aa" * 32),
-            Target(Provider.APNS, "org.other", token="cc" * 32, voip_token="bb" * 32),
+            Target(Provider.APNS, "org.other", voip_token="bb" * 32),
         ],
     )
     async def test_a_token_of_another_account_is_left_there_and_told(
@@ -128,6 +128,16 @@ class TestReplacing:
         assert (result.count, list(result.taken)) == (1, [claimed])
         assert await kept(records, alice) == [("phone", APPLE)]
         assert await kept(records, bob) == [("phone", GOOGLE)]
+
+    async def test_of_two_tokens_only_the_one_that_is_free_is_taken(
+        self, records: Records, alice: Person, bob: Person
+    ) -> None:
+        await records.push_targets.replace(alice.at("phone"), [APPLE])
+        mixed = Target(Provider.APNS, "org.other", token="aa" * 32, voip_token="cc" * 32)
+        result = await records.push_targets.replace(bob.at("phone"), [mixed])
+        own = Target(Provider.APNS, "org.other", voip_token="cc" * 32)
+        assert await kept(records, bob) == [("phone", own)]
+        assert list(result.taken) == [Target(Provider.APNS, "org.other", token="aa" * 32)]
 
     async def test_the_target_registered_longest_ago_makes_room(
         self, records: Records, alice: Person, clock: Clock
@@ -154,11 +164,11 @@ class TestReplacing:
         new = "the second key of at least thirty-two characters"
         async with installation(tmp_path, clock, database=database, keys=(old,)) as records:
             alice = await person(records, "alice")
-            await records.push_targets.replace(alice.at("phone"), [APPLE])
+            await records.push_targets.replace(alice.at("phone"), [GOOGLE])
         async with installation(tmp_path, clock, database=database, keys=(new, old)) as records:
             bob = await person(records, "bob")
-            result = await records.push_targets.replace(bob.at("phone"), [APPLE])
-            assert list(result.taken) == [APPLE]
+            result = await records.push_targets.replace(bob.at("phone"), [GOOGLE])
+            assert list(result.taken) == [GOOGLE]
 
 
 class TestErasing:
