@@ -38,6 +38,7 @@ from signaling.shared.messages import (
     AccountInfo,
     CallInfo,
     Envelope,
+    PushInfo,
     Result,
     ServerInfo,
     SessionOpen,
@@ -105,6 +106,8 @@ class HubSettings:
     open_seconds: float = OPEN_SECONDS
     source_of: Callable[[web.Request], str] = lambda request: request.remote or ""
     """What counts as one source of connections."""
+    push: PushInfo | None = None
+    """What clients are told of pushes; None: they are not offered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +336,9 @@ class Hub:
             epoch=session.events.epoch,
             seq=session.events.seq - missed,
             resumed=resumed,
-            server=ServerInfo(settings.version, [], limits),
+            server=ServerInfo(
+                settings.version, ["push"] if settings.push else [], limits, settings.push
+            ),
             server_time=round(time.time(), 3),
             account=AccountInfo(account.id, account.name, account.address, account.display_name),
             ping_seconds=PING_SECONDS,

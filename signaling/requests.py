@@ -1,6 +1,6 @@
 """What clients may ask: each method of the protocol, its params, and what it does."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -34,6 +34,8 @@ from signaling.shared.reasons import EndedBy, EndReason
 from signaling.switchboard import Switchboard
 
 Answer = Result | Awaitable[Result]
+Method = tuple[type[Any], Callable[[Session, Any], Answer]]
+"""The type of a method's params, and what it does."""
 
 
 class Requests:
@@ -45,12 +47,14 @@ class Requests:
         sessions: Sessions,
         people: People,
         clock: Callable[[], float],
+        more: Mapping[str, Method] | None = None,
     ) -> None:
+        """`more` are methods that have nothing to do with calls."""
         self._switchboard = switchboard
         self._sessions = sessions
         self._people = people
         self._clock = clock
-        self._methods: dict[str, tuple[type[Any], Callable[[Session, Any], Answer]]] = {
+        self._methods: dict[str, Method] = {
             "session.ping": (messages.SessionPing, self._ping),
             "session.state": (messages.SessionState, self._state),
             "session.close": (messages.SessionClose, self._close),
@@ -67,6 +71,7 @@ class Requests:
             "media.candidates": (messages.MediaCandidates, self._candidates),
             "media.state": (messages.MediaState, self._media_state),
             "directory.list": (messages.DirectoryList, self._list_people),
+            **(more or {}),
         }
 
     # --- sessions, as the hub sees them

@@ -4,6 +4,7 @@ import itertools
 import json
 import socket
 import uuid
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,14 +20,14 @@ from aiohttp import (
 from aiohttp.test_utils import TestServer
 
 from signaling.call_model import EndpointKind
-from signaling.hub import Hub, HubSettings, Identity
+from signaling.hub import Hub, HubSettings, Identity, Principal
 from signaling.people import People
-from signaling.requests import Requests
+from signaling.requests import Method, Requests
 from signaling.session_legs import SessionLegs
 from signaling.sessions import Sessions
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.errors import NotAuthenticated
-from signaling.shared.messages import SUBPROTOCOL
+from signaling.shared.messages import SUBPROTOCOL, PushInfo
 from signaling.shared.model import Account, Device
 from signaling.switchboard import Switchboard, Switching
 from tests.exchange import Directory
@@ -67,7 +68,14 @@ class Office:
 class World:
     """One server; `connect` makes clients of it."""
 
-    def __init__(self, *, open_seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        open_seconds: float = SECONDS,
+        push: PushInfo | None = None,
+        more: Mapping[str, Method] | None = None,
+        authenticate: Callable[[str], Awaitable[Principal]] | None = None,
+    ) -> None:
         self.engine = FakeEngine()
         self.directory = Directory()
         self.office = Office(self.directory)
@@ -84,14 +92,15 @@ class World:
             lambda owner: [each.endpoint for each in self.sessions.of_account(owner.id)],
         )
         self.hub = Hub(
-            HubSettings("1.2.3", RESUME_SECONDS, open_seconds),
-            Identity(self.office.authenticate, self.office.remember),
+            HubSettings("1.2.3", RESUME_SECONDS, open_seconds, push=push),
+            Identity(authenticate or self.office.authenticate, self.office.remember),
             self.sessions,
             Requests(
                 self.board,
                 self.sessions,
                 People(self.directory.first, self.board.endpoints, self.directory.blocking),
                 lambda: 1_700_000_000.0,
+                more,
             ),
         )
         app = web.Application()

@@ -19,6 +19,7 @@ Line = Annotated[str, Meta(max_length=256)]
 DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
 Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-D*#]+$(?!\n)")]
 Seq = Annotated[int, Meta(ge=0)]
+Token = Annotated[str, Meta(max_length=1024)]
 
 
 class Envelope(Struct):
@@ -129,6 +130,39 @@ class DirectoryList(Struct):
     pass
 
 
+class PushKeys(Struct):
+    p256dh: Line
+    auth: Line
+
+
+class PushSubscription(Struct):
+    """A browser's PushSubscription as its `toJSON` prints it."""
+
+    endpoint: Token
+    keys: PushKeys
+
+
+class PushTarget(Struct):
+    """One app on the device; `voip_token` is PushKit's, and goes with `token` or alone."""
+
+    provider: Literal["apns", "apns.dev", "fcm", "webpush"]
+    app: Line = ""
+    token: Token | None = None
+    voip_token: Token | None = None
+    subscription: PushSubscription | None = None
+
+
+class DeviceSetPush(Struct):
+    """All targets of this device; `missed`: it wants to be told of missed calls too."""
+
+    targets: Annotated[list[PushTarget], Meta(max_length=8)]
+    missed: bool = False
+
+
+class DeviceProvePush(Struct):
+    nonce: Short
+
+
 class MediaState(Struct):
     call: UUID
     media: Media
@@ -163,10 +197,19 @@ class CallInfo(Struct):
     by: str | None = None
 
 
+class PushInfo(Struct):
+    """`webpush_key` is what a browser subscribes with (VAPID); null where Web Push is not used."""
+
+    webpush_key: str | None
+
+
 class ServerInfo(Struct):
+    """What the server can do; `push` is null where it wakes nobody."""
+
     version: str
     features: list[str]
     limits: dict[str, int]
+    push: PushInfo | None
 
 
 class SessionOpened(Struct):
@@ -202,6 +245,12 @@ class OfferAnswered(Struct):
     answer: str
 
 
+class PushSet(Struct):
+    """`proofs`: so many tokens stand under another account, and were pushed a nonce."""
+
+    proofs: int
+
+
 class Person(Struct):
     """Somebody of the domain; `reachable` when a call would ring somewhere now."""
 
@@ -227,6 +276,7 @@ Result = (
     | OfferAnswered
     | CallInfo
     | PeopleListed
+    | PushSet
 )
 
 # --- what we tell ----------------------------------------------------------------------------
