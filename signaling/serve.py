@@ -49,6 +49,8 @@ from signaling.sip.digest import Authenticator
 from signaling.sip.flow import Flow
 from signaling.sip.gate import Gate
 from signaling.sip.phone_calls import PhoneCalls
+from signaling.sip.pn import Offer
+from signaling.sip.push_contacts import PushContacts
 from signaling.sip.registrar import Registrar
 from signaling.sip.registrations import Registrations
 from signaling.sip.stack import SipStack
@@ -191,6 +193,7 @@ class Server:
             Registrar(_token),
             records.contacts,
             records.phones,
+            PushContacts(records.push_targets, Offer(), domain=domain),
             self._switchboard.appeared,
         )
         phones = PhoneCalls(

@@ -30,13 +30,13 @@ LAYERS: dict[str, dict[Layer, str]] = {
             history http hub lan linphone logins mailbox media_link migrations/* pages passwords
             people phones provisioning push_jobs push_proofs push_rows push_targets records removals
             requests revocations session_legs sessions store switchboard tables tls sip.admission
-            sip.agent sip.phone_calls sip.registrations sip.streams sip.transport
+            sip.agent sip.phone_calls sip.push_contacts sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
             call call_actions call_digits call_events call_model call_setup call_state call_talk
             guard route session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events
-            sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.registrar
-            sip.reinvite sip.screen sip.stack sip.syntax sip.timers sip.transaction
+            sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn
+            sip.registrar sip.reinvite sip.screen sip.stack sip.syntax sip.timers sip.transaction
             sip.transaction_layer sip.uri sip.via throttle
         """,
         Layer.SHARED: "shared/*",

@@ -43,6 +43,13 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class Moved:
+    """A phone refreshed its binding from elsewhere, where nothing sent before reached it."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
 class Removed:
     """A binding is gone: taken back by its phone or by us, or `expired`."""
 
@@ -50,7 +57,7 @@ class Removed:
     expired: bool
 
 
-BindingEvent = Added | Removed
+BindingEvent = Added | Moved | Removed
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +225,11 @@ class Registrar:
                 self._events.append(Removed(contact, expired=contact.expires_at <= now))
         for contact in wanted.values():
             self._deadlines.set((aor, contact.id), contact.expires_at)
-            if contact.id not in before:
+            known = before.get(contact.id)
+            if known is None:
                 self._events.append(Added(contact))
+            elif (known.flow, known.uri) != (contact.flow, contact.uri):
+                self._events.append(Moved(contact))
         if wanted:
             self._bindings[aor] = wanted
         else:

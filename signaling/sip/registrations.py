@@ -11,13 +11,17 @@ from signaling.call_model import Endpoint, EndpointKind
 from signaling.guard import source_of
 from signaling.phones import Phones
 from signaling.revocations import AccountRemoved, PhoneRemoved, Revocation
+from signaling.shared.errors import BadMessage
 from signaling.shared.model import Account
 from signaling.sip.admission import Admission
 from signaling.sip.agent import SipAgent
 from signaling.sip.bans import Bans
 from signaling.sip.events import Received
 from signaling.sip.flow import Flow
-from signaling.sip.registrar import Added, Contact, Registrar, Removed
+from signaling.sip.pn import device_of
+from signaling.sip.push_contacts import PushContacts
+from signaling.sip.registrar import Added, Contact, Moved, Registrar, Removed
+from signaling.sip.uri import Uri
 
 
 class Registrations:
@@ -31,6 +35,7 @@ class Registrations:
         registrar: Registrar,
         kept: disk.Contacts,
         phones: Phones,
+        push: PushContacts,
         appeared: Callable[[Endpoint], None],
     ) -> None:
         self._agent = agent
@@ -39,6 +44,7 @@ class Registrations:
         self._registrar = registrar
         self._kept = kept
         self._phones = phones
+        self._push = push
         self._appeared = appeared
         self._aor_of: dict[str, str] = {}
         self._phone_of: dict[str, str] = {}
@@ -117,18 +123,26 @@ class Registrations:
         admitted = await self._admission.admit(received)
         if admitted is None:
             return
+        try:
+            told = self._push.read(received.request)
+        except BadMessage as error:
+            code, refusal = self._push.refusal(error)
+            self._agent.respond(received, code, *refusal)
+            return
         account, now = admitted.account, self._agent.now()
         aor = _aor(account.address)
         answer = self._registrar.register(aor, received.request, received.flow, now)
-        added = self._settle(admitted.phone)
+        appeared = self._settle(admitted.phone)
         for contact in self._registrar.contacts(aor, now):
             if (contact.call_id, contact.cseq) == _order(received):
                 self._phone_of[contact.id] = admitted.phone
+        headers = list(answer.headers)
         if answer.code == 200:
             self._note(aor, received.flow)
             await self._keep(aor)
-        self._agent.respond(received, answer.code, *answer.headers)
-        for contact in added:
+            headers += await self._push.keep(account.id, admitted.phone, told)
+        self._agent.respond(received, answer.code, *headers)
+        for contact in appeared:
             self._appeared(_endpoint(account, contact))
 
     def _note(self, aor: str, flow: Flow) -> None:
@@ -148,20 +162,22 @@ class Registrations:
         self._settle()
 
     def _settle(self, phone: str = "") -> list[Contact]:
-        """Follow what changed in the registrar; returns the bindings that are new."""
-        added = []
+        """Follow what changed in the registrar; returns the bindings to be called anew."""
+        appeared = []
         for event in self._registrar.events():
             contact = event.contact
             match event:
                 case Added():
                     self._aor_of[contact.id] = contact.aor
                     self._phone_of[contact.id] = phone
-                    added.append(contact)
+                    appeared.append(contact)
+                case Moved():
+                    appeared.append(contact)
                 case Removed():
                     self._aor_of.pop(contact.id, None)
                     self._phone_of.pop(contact.id, None)
         self._arm()
-        return added
+        return appeared
 
     async def _keep(self, aor: str) -> None:
         now, wall = self._agent.now(), time.time()
@@ -198,4 +214,7 @@ def _aor(address: str) -> str:
 
 
 def _endpoint(account: Account, contact: Contact) -> Endpoint:
-    return Endpoint(contact.id, EndpointKind.CONTACT, account.id, host=contact.flow.host)
+    device = device_of(contact.instance, Uri.parse(contact.uri))
+    return Endpoint(
+        contact.id, EndpointKind.CONTACT, account.id, device=device, host=contact.flow.host
+    )

@@ -1,8 +1,10 @@
 """The SIP side of a server up to its registrations, and requests as phones sign them."""
 
 import itertools
+import re
 import time
 
+from signaling.call_model import Endpoint
 from signaling.guard import source_of
 from signaling.records import Records
 from signaling.sip.admission import Admission
@@ -12,6 +14,8 @@ from signaling.sip.digest import Authenticator, authorization
 from signaling.sip.flow import Flow
 from signaling.sip.gate import Gate
 from signaling.sip.message import Response, parse
+from signaling.sip.pn import Offer
+from signaling.sip.push_contacts import PushContacts
 from signaling.sip.registrar import Registrar
 from signaling.sip.registrations import Registrations
 from signaling.sip.stack import SipStack
@@ -31,8 +35,9 @@ INVITE = data.INVITE.replace(b"wsphone.test", DOMAIN.encode())
 class Door:
     """The SIP side of a server up to its registrations, with lists for a network."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, offer: Offer | None = None) -> None:
         self.records = records
+        self.appeared: list[Endpoint] = []
         self.trusted: list[Flow] = []
         self.sent: list[tuple[bytes, Flow]] = []
         self._serial = itertools.count()
@@ -66,7 +71,8 @@ class Door:
             Registrar(self._token),
             records.contacts,
             records.phones,
-            lambda endpoint: None,
+            PushContacts(records.push_targets, offer or Offer(), domain=DOMAIN),
+            self.appeared.append,
         )
 
     def _token(self) -> str:
@@ -102,7 +108,14 @@ class Door:
     def codes(self) -> list[int]:
         return [response.code for response in self.responses()]
 
-    async def ask(self, flow: Flow, *headers: str, expires: str = "120") -> Response | None:
+    async def ask(
+        self,
+        flow: Flow,
+        *headers: str,
+        expires: str = "120",
+        contact: str | None = None,
+        name: str = "alice",
+    ) -> Response | None:
         """Send a REGISTER that was not seen before; its answer, or None when there is none."""
         number = next(self._serial)
         raw = data.edited(
@@ -111,6 +124,9 @@ class Door:
             ("CSeq: 20", f"CSeq: {number + 100}"),
             ("Expires: 120", "\r\n".join([f"Expires: {expires}", *headers])),
         )
+        raw = raw.replace(b"sip:alice@phones.test", f"sip:{name}@phones.test".encode())
+        if contact is not None:
+            raw = re.sub(rb"Contact: [^\r]*", lambda _: f"Contact: {contact}".encode(), raw)
         self.sent.clear()
         self.agent.receive(raw, flow)
         await until(lambda: self.sent or not self.agent.counts()["pending"])
@@ -122,10 +138,23 @@ class Door:
 
     async def sign(self, flow: Flow, secret: str, *, expires: str = "120") -> int | None:
         """Register as a phone does, with the challenge that it was given; the code."""
+        answer = await self.register(flow, secret, expires=expires)
+        return answer.code if answer is not None else None
+
+    async def register(
+        self,
+        flow: Flow,
+        secret: str = SECRET,
+        *,
+        name: str = "alice",
+        expires: str = "120",
+        contact: str | None = None,
+    ) -> Response | None:
+        """As `sign`, with a Contact of the test's; the answer."""
         challenged = await self.ask(flow)
         if challenged is None:
             return None
         challenge = challenged.headers.first("www-authenticate") or ""
-        value = authorization(challenge, "alice", secret, "REGISTER", URI, cnonce="0a4f113b")
-        answer = await self.ask(flow, f"Authorization: {value}", expires=expires)
-        return answer.code if answer is not None else None
+        value = authorization(challenge, name, secret, "REGISTER", URI, cnonce="0a4f113b")
+        signed = f"Authorization: {value}"
+        return await self.ask(flow, signed, expires=expires, contact=contact, name=name)
