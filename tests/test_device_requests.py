@@ -70,7 +70,7 @@ class House:
     def pushed(self) -> tuple[PushJob, Target, Notice]:
         """The only job, and what is sealed in it."""
         (job,) = self.queue.jobs
-        return job, *unseal(self.records.keyring, job.key, job.sealed)
+        return job, *unseal(self.records.keyring, job)
 
 
 @pytest.fixture

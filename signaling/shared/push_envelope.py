@@ -1,30 +1,30 @@
-"""The sealed part of a push job: what waits in a queue is readable with the keys alone."""
+"""The envelope of a push job: whom it goes to and what it tells, readable to workers alone."""
 
-from msgspec import DecodeError, Struct, json
+import msgspec
 
 from signaling.shared.crypto import Keyring
 from signaling.shared.errors import OperatorError
-from signaling.shared.push import Notice, Target
+from signaling.shared.push import Notice, PushJob, Target
 
 
-class _Content(Struct, frozen=True, array_like=True):
+class _Contents(msgspec.Struct, frozen=True):
     target: Target
     notice: Notice
 
 
 def seal(keyring: Keyring, key: str, target: Target, notice: Notice) -> bytes:
-    """The envelope of the job `key`; under another job's key it does not open."""
-    content = json.encode(_Content(target, notice))
-    return keyring.encrypt(content, table="push jobs", row=key, column="sealed")
+    """What a PushJob with this key carries as `sealed`; under another key it does not open."""
+    plain = msgspec.msgpack.encode(_Contents(target, notice))
+    return keyring.encrypt(plain, table="push", row=key, column="sealed")
 
 
-def unseal(keyring: Keyring, key: str, sealed: bytes) -> tuple[Target, Notice]:
-    """What `seal` put in for this job; raises OperatorError."""
-    plain = keyring.decrypt(sealed, table="push jobs", row=key, column="sealed")
+def unseal(keyring: Keyring, job: PushJob) -> tuple[Target, Notice]:
+    """Open a job's envelope; raises OperatorError."""
+    plain = keyring.decrypt(job.sealed, table="push", row=job.key, column="sealed")
     try:
-        content = json.decode(plain, type=_Content)
-    except DecodeError as error:
+        contents = msgspec.msgpack.decode(plain, type=_Contents)
+    except msgspec.MsgspecError as error:
         raise OperatorError(
-            "a push job was written by a newer wsphone: start the push workers anew first"
+            "a push was queued by another version of WSPhone: run the same one everywhere"
         ) from error
-    return content.target, content.notice
+    return contents.target, contents.notice
