@@ -16,10 +16,10 @@ from sqlalchemy import LargeBinary, Table, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling import migrations
-from signaling.records import keyring_of
 from signaling.shared.config import Config
 from signaling.shared.crypto import Keyring, keep_secret, read_secret
 from signaling.shared.errors import OperatorError
+from signaling.shared.keys import keyring_of
 from signaling.store import Store, check_probe
 from signaling.tables import accounts, metadata, settings
 

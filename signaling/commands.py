@@ -13,7 +13,7 @@ from typing import Any, TextIO
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
-from signaling import databases, lan, linphone, passwords
+from signaling import config_report, lan, linphone, passwords
 from signaling.backup import restore_backup, write_backup
 from signaling.demo import check_demo
 from signaling.export import export_account
@@ -112,26 +112,13 @@ def _check_config(arguments: _Arguments, console: Console) -> int:
     config = _config_of(arguments)
     if config.tls.cert is not None and config.tls.key is not None:
         Tls(CertificateFiles(config.tls.cert, config.tls.key))
-    shown = asdict(config) | {
-        "secret_key": "given" if config.secret_key else "in data_dir",
-        "database": {"url": databases.shown(config.database_url)},
-    }
+    shown = config_report.shown(config)
     if arguments.json:
         console.say_json(shown)
         return 0
-    pairs = []
-    for name, value in shown.items():
-        inner = value.items() if isinstance(value, dict) else [("", value)]
-        pairs += [(f"{name}.{key}".rstrip("."), _plain(each)) for key, each in inner]
     console.say("The configuration is fine:")
-    console.say(linphone.block(pairs))
+    console.say(linphone.block(list(config_report.lines(shown))))
     return 0
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, tuple):
-        return ", ".join(str(each) for each in value) or "none"
-    return "none" if value is None else str(value)
 
 
 def _version(arguments: _Arguments, console: Console) -> int:

@@ -19,8 +19,8 @@ from signaling.push_proofs import PushProofs
 from signaling.push_targets import PushTargets
 from signaling.revocations import Revocations
 from signaling.shared.config import Config
-from signaling.shared.crypto import Keyring, read_or_make_secret
-from signaling.shared.errors import OperatorError
+from signaling.shared.crypto import Keyring
+from signaling.shared.keys import keyring_of
 from signaling.store import Store
 
 
@@ -70,17 +70,3 @@ async def open_records(
     finally:
         passwords.close()
         await store.close()
-
-
-def keyring_of(config: Config) -> Keyring:
-    """The configured keys, or else the one in data_dir; raises OperatorError."""
-    if config.secret_key:
-        return Keyring(config.secret_key)
-    if config.is_database_shared:
-        # Each machine would make a key of its own, and none could read what another one wrote.
-        raise OperatorError(
-            "secret_key: is needed with PostgreSQL, the same for every machine that uses the"
-            " database; make one with openssl rand -base64 33, set WSPHONE_SECRET_KEY_FILE to the"
-            " file that holds it, and keep a copy apart from the database"
-        )
-    return Keyring([read_or_make_secret(config.data_dir)])

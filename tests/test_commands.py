@@ -180,12 +180,27 @@ class TestConfiguration:
     def test_it_is_shown_without_the_secret(self, shell: Shell) -> None:
         shell.config.write_text(f'secret_key = "{"sesame" * 6}"\n[http]\nport = 9000\n')
         text = shell.print("check-config")
-        assert "http.port                 9000" in text
-        assert "http.allowed_origins      none" in text
+        assert "http.port                   9000" in text
+        assert "http.allowed_origins        none" in text
         assert "sesame" not in text
         shown = shell.json("check-config")
         assert shown["http"]["port"] == 9000
         assert shown["secret_key"] == "given"
+
+    def test_sections_within_sections_are_shown(self, shell: Shell) -> None:
+        shell.config.write_text('[push.webpush]\nallowed_hosts = ["ntfy.test"]\n')
+        text = shell.print("check-config")
+        assert "push.webpush.allowed_hosts  ntfy.test" in text
+        assert shell.json("check-config")["push"]["webpush"]["allowed_hosts"] == ["ntfy.test"]
+
+    def test_the_password_of_redis_is_not_shown(self, shell: Shell) -> None:
+        shell.config.write_text(
+            f'secret_key = "{"k" * 32}"\n[redis]\nurl = "redis://me:sesame@db.test:6380/1?password=sesame"\n'
+            '[push.webpush]\nkey_file = "vapid.pem"\n'
+        )
+        text = shell.print("check-config")
+        assert "redis://db.test:6380/1" in text
+        assert "sesame" not in text + str(shell.json("check-config"))
 
     @pytest.mark.parametrize("words", [("check-config",), ("run",), ("user", "list")])
     def test_a_bad_one_is_one_line_and_status_2(self, shell: Shell, words: tuple[str, ...]) -> None:

@@ -3,7 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from signaling.shared.config import Calls, Config, Http, Tls, is_loopback, load
+from signaling.shared.config import (
+    Apns,
+    Calls,
+    Config,
+    Fcm,
+    Http,
+    Tls,
+    Webpush,
+    is_loopback,
+    load,
+)
 from signaling.shared.errors import ConfigError
 
 
@@ -117,6 +127,64 @@ class TestSources:
         assert config.is_database_shared
         assert "sesame" not in repr(config)
 
+    def test_push_has_sections_of_its_own_with_files_beside_the_file(self, tmp_path: Path) -> None:
+        path = written(
+            tmp_path,
+            """
+            [push.apns]
+            key_file = "AuthKey.p8"
+            key_id = "KEYKEYKEY1"
+            team_id = "TEAMTEAM01"
+            apps = ["org.example.phone"]
+            url = "https://Apple.test:2197/"
+            [push.fcm]
+            credentials_file = "/etc/fcm.json"
+            [push.webpush]
+            contact = "phones@example.org"
+            allowed_hosts = ["Ntfy.example.org", "*.push.test:8443"]
+            allowed_networks = ["192.168.1.20/32"]
+            """,
+        )
+        push = load(path, environment={}).push
+        assert push.apns == Apns(
+            key_file=tmp_path / "AuthKey.p8",
+            key_id="KEYKEYKEY1",
+            team_id="TEAMTEAM01",
+            apps=("org.example.phone",),
+            url="https://apple.test:2197",
+        )
+        assert push.fcm == Fcm(credentials_file=Path("/etc/fcm.json"))
+        assert push.webpush == Webpush(
+            contact="mailto:phones@example.org",
+            allowed_hosts=("ntfy.example.org", "*.push.test:8443"),
+            allowed_networks=(ipaddress.ip_network("192.168.1.20/32"),),
+        )
+
+    def test_push_is_configured_by_the_environment_as_well(self) -> None:
+        config = load(
+            environment={
+                "WSPHONE_PUSH__APNS__CERT_FILE": "/run/apple.pem",
+                "WSPHONE_PUSH__APNS__APPS": "org.example.one,org.example.two",
+                "WSPHONE_PUSH__FCM__CA_FILE": "/run/ca.pem",
+            }
+        )
+        assert config.push.apns == Apns(
+            cert_file=Path("/run/apple.pem"), apps=("org.example.one", "org.example.two")
+        )
+        assert config.push.fcm.ca_file == Path("/run/ca.pem")
+
+    def test_redis_joins_what_has_the_same_keys(self, tmp_path: Path) -> None:
+        (tmp_path / "url").write_text("redis://phones:sesame@db.test:6380/3\n")
+        config = load(
+            environment={
+                "WSPHONE_REDIS__URL_FILE": str(tmp_path / "url"),
+                "WSPHONE_SECRET_KEY": "k" * 32,
+                "WSPHONE_PUSH__WEBPUSH__KEY_FILE": "/run/vapid.pem",
+            }
+        )
+        assert config.redis.url == "redis://phones:sesame@db.test:6380/3"
+        assert "sesame" not in repr(config)
+
     def test_certificates_lie_beside_the_file_that_names_them(self, tmp_path: Path) -> None:
         path = written(tmp_path, '[tls]\ncert = "chain.pem"\nkey = "/etc/key.pem"')
         config = load(path, environment={})
@@ -214,6 +282,26 @@ class TestRefusals:
             ('[tls]\ncert = "chain.pem"', "tls.cert", "go together"),
             ("[tls]\nport = 8080", "tls.port", "is http.port already"),
             ('[calls]\nemergency_numbers = ["help"]', "calls.emergency_numbers", "2 to 6 digits"),
+            ("[push.apns.key]\nid = 1", "push.apns.key.id", "did you mean push.apns.key_id"),
+            ("[push]\napns = 1", "push.apns", "is a section; write [push.apns]"),
+            ('[push.apns]\nkey_id = "KEYKEYKEY1"', "push.apns.key_id", "go together"),
+            ('[push.apns]\nkey_id = "short"', "push.apns.key_id", "10 capital letters"),
+            ('[push.apns]\napps = ["a b"]', "push.apns.apps", "bundle ids"),
+            ('[push.apns]\nurl = "http://apple.test"', "push.apns.url", "https://push.example"),
+            ('[push.fcm]\nurl = "https://g.test/v1"', "push.fcm.url", "without a path"),
+            ('[push.fcm]\nca_file = ""', "push.fcm.ca_file", "a file"),
+            ('[push.webpush]\ncontact = "me"', "push.webpush.contact", "a mail address"),
+            ('[push.webpush]\nallowed_hosts = ["*"]', "push.webpush.allowed_hosts", "hosts such"),
+            (
+                '[push.webpush]\nallowed_hosts = ["a.test:0"]',
+                "push.webpush.allowed_hosts",
+                "hosts such",
+            ),
+            ('[redis]\nurl = "db.test:6379"', "redis.url", "redis://"),
+            ('[redis]\nurl = "redis://db.test:x"', "redis.url", "redis://"),
+            ('[redis]\nurl = "redis://db.test/name"', "redis.url", "redis://"),
+            ('[redis]\nurl = "unix://"', "redis.url", "redis://"),
+            ('[redis]\nurl = "redis://db.test"', "redis.url", "needs secret_key as well"),
             ('[database]\nurl = "mysql://db/x"', "database.url", "sqlite+aiosqlite"),
             ('[database]\nurl = "sqlite+aiosqlite:///x.db"', "database.url", "absolute path"),
             ('[database]\nurl = "sqlite+aiosqlite://"', "database.url", "absolute path"),
@@ -225,6 +313,23 @@ class TestRefusals:
         told = refusal(written(tmp_path, text))
         assert f"wsphone.toml: {place}: " in told
         assert right in told
+
+    def test_apple_gets_a_key_or_a_certificate_not_both(self) -> None:
+        text = refusal(
+            WSPHONE_PUSH__APNS__KEY_FILE="key.p8",
+            WSPHONE_PUSH__APNS__KEY_ID="KEYKEYKEY1",
+            WSPHONE_PUSH__APNS__TEAM_ID="TEAMTEAM01",
+            WSPHONE_PUSH__APNS__CERT_FILE="cert.pem",
+        )
+        assert text.startswith("environment: WSPHONE_PUSH__APNS__CERT_FILE: ")
+        assert "keep one of them" in text
+
+    def test_redis_is_refused_without_a_key_that_all_processes_share(self) -> None:
+        text = refusal(WSPHONE_REDIS__URL="redis://db.test", WSPHONE_SECRET_KEY="k" * 32)
+        assert text.startswith("environment: WSPHONE_REDIS__URL: needs push.webpush.key_file")
+
+    def test_the_password_of_redis_is_not_part_of_the_refusal(self) -> None:
+        assert "sesame" not in refusal(WSPHONE_REDIS__URL="http://phones:sesame@db.test")
 
     def test_a_bad_number_in_the_environment_names_the_variable(self) -> None:
         assert refusal(WSPHONE_HTTP__PORT="eighty") == (

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from signaling.shared import config_values as allowed
+from signaling.shared.config_keys import KEYS, SECTIONS, TYPES
 from signaling.shared.config_values import POSTGRESQL, SQLITE, is_address
 from signaling.shared.errors import ConfigError
 
@@ -62,6 +63,54 @@ class Database:
 
 
 @dataclass(frozen=True, slots=True)
+class Redis:
+    # Joins the processes of one installation; may hold a password.
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Apns:
+    # Apple's key (.p8) with its id and the team's, or a certificate with its key in one file.
+    key_file: Path | None = None
+    key_id: str | None = None
+    team_id: str | None = None
+    cert_file: Path | None = None
+    # The bundle ids that are pushed; empty: whatever the apps register.
+    apps: tuple[str, ...] = ()
+    url: str = "https://api.push.apple.com"
+    sandbox_url: str = "https://api.sandbox.push.apple.com"
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fcm:
+    # The JSON file of a service account.
+    credentials_file: Path | None = None
+    url: str = "https://fcm.googleapis.com"
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Webpush:
+    # Whom a push service writes to when our pushes trouble it; `mailto:…`.
+    contact: str | None = None
+    # None: made at the first start, in data_dir.
+    key_file: Path | None = None
+    # Beside the browsers' own push services.
+    allowed_hosts: tuple[str, ...] = ()
+    # The addresses that those hosts may have although they are not public.
+    allowed_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    ca_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    apns: Apns = Apns()
+    fcm: Fcm = Fcm()
+    webpush: Webpush = Webpush()
+
+
+@dataclass(frozen=True, slots=True)
 class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
@@ -83,6 +132,8 @@ class Config:
     sip: Sip = Sip()
     media: Media = Media()
     database: Database = Database()
+    redis: Redis = Redis()
+    push: Push = Push()
     calls: Calls = Calls()
 
     @property
@@ -127,71 +178,6 @@ class _Given:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    kind: Literal["text", "integer", "number", "list"]
-    # Returns the value to keep; ValueError when it is out of bounds.
-    check: Callable[[Any], object]
-    expected: str
-    is_secret: bool = False
-
-
-_PORT = _Key("integer", allowed.between(1, 65535), "a port from 1 to 65535")
-_MEDIA_PORT = _Key("integer", allowed.between(1024, 65535), "a port from 1024 to 65535")
-_HOST = _Key("text", allowed.host, "an IP address or a host name")
-_KEYS: dict[str, _Key] = {
-    "domain": _Key("text", allowed.host_name, "a domain name such as phones.example.org"),
-    "data_dir": _Key("text", allowed.path, "a directory"),
-    "secret_key": _Key(
-        "list", allowed.secrets, "printable ASCII text of at least 32 characters", is_secret=True
-    ),
-    "http.host": _HOST,
-    "http.port": _PORT,
-    "http.trusted_proxies": _Key(
-        "list", allowed.networks, 'addresses or networks such as "10.0.0.0/8"'
-    ),
-    "http.allowed_origins": _Key(
-        "list", allowed.origins, 'origins such as "https://phones.example.org", without a path'
-    ),
-    "tls.cert": _Key("text", allowed.path, "a file"),
-    "tls.key": _Key("text", allowed.path, "a file"),
-    "tls.port": _PORT,
-    "sip.host": _Key("text", allowed.address, "an IP address"),
-    "sip.port": _PORT,
-    "sip.advertised_address": _HOST,
-    "media.host": _Key("text", allowed.address_or_auto, '"auto" or an IP address'),
-    "media.advertised_address": _Key("text", allowed.address, "an IP address"),
-    "media.port_min": _MEDIA_PORT,
-    "media.port_max": _MEDIA_PORT,
-    "database.url": _Key(
-        "text",
-        allowed.database_url,
-        f"{SQLITE}/path/to/file (an absolute path or {{data_dir}}/name),"
-        f" or {POSTGRESQL}user:password@host/database",
-        is_secret=True,
-    ),
-    "calls.ring_seconds": _Key(
-        "number", allowed.between(1, 600), "a number of seconds from 1 to 600"
-    ),
-    "calls.resume_seconds": _Key(
-        "number", allowed.between(1, 3600), "a number of seconds from 1 to 3600"
-    ),
-    "calls.emergency_numbers": _Key(
-        "list", allowed.numbers, 'numbers of 2 to 6 digits such as "112"'
-    ),
-    "calls.direct": _Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
-}
-# Relative ones count from the directory of the file that names them.
-_PATHS = ("data_dir", "tls.cert", "tls.key")
-_SECTIONS = {name.partition(".")[0] for name in _KEYS if "." in name}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "text": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "list": (list,),
-}
-
-
 def _read_file(path: Path) -> dict[str, _Given]:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -202,29 +188,30 @@ def _read_file(path: Path) -> dict[str, _Given]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: is not TOML: {error}") from error
     found = {}
-    for name, value in _flatten(table, path):
-        if name not in _KEYS:
-            raise ConfigError(f"{path}: {name}: there is no such key{_nearest(name, _KEYS)}")
-        if name in _PATHS and isinstance(value, str) and value:
+    for name, value in _flatten(table, path, ""):
+        if name not in KEYS:
+            raise ConfigError(f"{path}: {name}: there is no such key{_nearest(name, KEYS)}")
+        if KEYS[name].is_path and isinstance(value, str) and value:
             value = str(path.parent / value)
         found[name] = _Given(value, f"{path}: {name}")
     return found
 
 
-def _flatten(table: dict[str, Any], path: Path) -> Iterator[tuple[str, object]]:
-    for name, value in table.items():
+def _flatten(table: dict[str, Any], path: Path, section: str) -> Iterator[tuple[str, object]]:
+    for key, value in table.items():
+        name = section + key
         if isinstance(value, dict):
-            yield from ((f"{name}.{inner}", innermost) for inner, innermost in value.items())
-        elif name in _SECTIONS:
+            yield from _flatten(value, path, f"{name}.")
+        elif name in SECTIONS:
             raise ConfigError(f"{path}: {name}: is a section; write [{name}] and its keys below")
         else:
             yield name, value
 
 
 def _read_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
-    variables = {_PREFIX + name.upper().replace(".", "__"): name for name in _KEYS}
+    variables = {_PREFIX + name.upper().replace(".", "__"): name for name in KEYS}
     from_file = {
-        f"{variable}_FILE": name for variable, name in variables.items() if _KEYS[name].is_secret
+        f"{variable}_FILE": name for variable, name in variables.items() if KEYS[name].is_secret
     }
     found: dict[str, _Given] = {}
     for variable in sorted(environment):
@@ -239,7 +226,7 @@ def _read_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
         text = environment[variable]
         if variable in from_file:
             text = _read_secret(Path(text), place)
-        found[name] = _Given(_from_text(_KEYS[name].kind, text), place)
+        found[name] = _Given(_from_text(KEYS[name].kind, text), place)
     return found
 
 
@@ -272,11 +259,11 @@ def _nearest(name: str, names: Mapping[str, object]) -> str:
 
 
 def _check(name: str, given: _Given) -> object:
-    key = _KEYS[name]
+    key = KEYS[name]
     value = given.value
     if key.is_secret and key.kind == "list" and isinstance(value, str):
         value = [value]
-    fits = isinstance(value, _TYPES[key.kind]) and not isinstance(value, bool)
+    fits = isinstance(value, TYPES[key.kind]) and not isinstance(value, bool)
     if fits and isinstance(value, list):
         fits = all(isinstance(item, str) for item in value)
     try:
@@ -287,22 +274,24 @@ def _check(name: str, given: _Given) -> object:
 
 
 def _build(values: dict[str, object]) -> Config:
-    parts: dict[str, dict[str, Any]] = {section: {} for section in _SECTIONS}
-    top: dict[str, Any] = {}
+    parts: dict[str, dict[str, Any]] = {section: {} for section in ("", *SECTIONS)}
     for name, value in values.items():
-        section, dot, key = name.partition(".")
-        if dot:
-            parts[section][key] = value
-        else:
-            top[name] = value
+        section, _, key = name.rpartition(".")
+        parts[section][key] = value
     return Config(
         http=Http(**parts["http"]),
         tls=Tls(**parts["tls"]),
         sip=Sip(**parts["sip"]),
         media=Media(**parts["media"]),
         database=Database(**parts["database"]),
+        redis=Redis(**parts["redis"]),
+        push=Push(
+            apns=Apns(**parts["push.apns"]),
+            fcm=Fcm(**parts["push.fcm"]),
+            webpush=Webpush(**parts["push.webpush"]),
+        ),
         calls=Calls(**parts["calls"]),
-        **top,
+        **parts[""],
     )
 
 
@@ -328,4 +317,37 @@ def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
         raise ConfigError(
             f"{place('sip.port', 'media.port_min', 'media.port_max')}: sip.port {config.sip.port}"
             f" lies within media.port_min to media.port_max; choose one outside"
+        )
+    _check_push(config, place)
+    _check_joined(config, place)
+
+
+def _check_push(config: Config, place: Callable[..., str]) -> None:
+    apns = config.push.apns
+    if apns.key_file is not None and apns.cert_file is not None:
+        raise ConfigError(
+            f"{place('push.apns.cert_file')}: push.apns.key_file serves already; keep one of them"
+        )
+    with_key = (apns.key_file, apns.key_id, apns.team_id)
+    if any(with_key) and not all(with_key):
+        raise ConfigError(
+            f"{place('push.apns.key_file', 'push.apns.key_id', 'push.apns.team_id')}:"
+            " push.apns.key_file, push.apns.key_id and push.apns.team_id go together"
+        )
+
+
+def _check_joined(config: Config, place: Callable[..., str]) -> None:
+    """Each process would make keys of its own, and none could read what another one wrote."""
+    if config.redis.url is None:
+        return
+    if not config.secret_key:
+        raise ConfigError(
+            f"{place('redis.url')}: needs secret_key as well, the same for every process; make"
+            " one with openssl rand -base64 33 and set WSPHONE_SECRET_KEY_FILE to its file"
+        )
+    if config.push.webpush.key_file is None:
+        raise ConfigError(
+            f"{place('redis.url')}: needs push.webpush.key_file as well, the same for every"
+            " process; make one with openssl genpkey -algorithm EC -pkeyopt"
+            " ec_paramgen_curve:P-256 -out FILE, or take webpush_key.pem of data_dir"
         )

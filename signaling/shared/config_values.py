@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 SQLITE = "sqlite+aiosqlite:///"
 POSTGRESQL = "postgresql+asyncpg://"
 _LABEL_CHARACTERS = frozenset(string.ascii_lowercase + string.digits + "-")
+_APPLE_CHARACTERS = frozenset(string.ascii_uppercase + string.digits)
+_BUNDLE_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-.")
 
 
 def _is_name(text: str) -> bool:
@@ -79,6 +81,51 @@ def _origin(text: str) -> str:
 
 def origins(texts: list[str]) -> tuple[str, ...]:
     return tuple(_origin(text) for text in texts)
+
+
+def secure_server(text: str) -> str:
+    origin = _origin(text)
+    return str(require(origin, met=origin.startswith("https://")))
+
+
+def _host_pattern(text: str) -> str:
+    rest, colon, port = text.partition(":")
+    wildcard = "*." if rest.startswith("*.") else ""
+    name = host_name(rest.removeprefix(wildcard))
+    fits = not colon or (port.isdecimal() and port.isascii() and 0 < int(port) < 65536)
+    return wildcard + name + str(require(colon + port, met=fits))
+
+
+def host_patterns(texts: list[str]) -> tuple[str, ...]:
+    return tuple(_host_pattern(text) for text in texts)
+
+
+def mail_address(text: str) -> str:
+    address_ = text.removeprefix("mailto:")
+    name, _, domain = address_.rpartition("@")
+    fits = 0 < len(name) <= 64 and name.isascii() and name.isprintable() and " " not in name
+    return f"mailto:{require(name, met=fits)}@{host_name(domain)}"
+
+
+def apple_id(text: str) -> str:
+    return str(require(text, met=len(text) == 10 and _APPLE_CHARACTERS.issuperset(text)))
+
+
+def bundle_ids(texts: list[str]) -> tuple[str, ...]:
+    return tuple(
+        require(text, met=0 < len(text) <= 155 and _BUNDLE_CHARACTERS.issuperset(text))
+        for text in texts
+    )
+
+
+def redis_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        return str(require(url, met=len(parts.path) > 1 and "\0" not in url))
+    # Reading the port is what checks it.
+    named = parts.scheme in ("redis", "rediss") and bool(parts.hostname) and parts.port != 0
+    number = parts.path.removeprefix("/")
+    return str(require(url, met=named and (not number or number.isdecimal())))
 
 
 def numbers(texts: list[str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -86,17 +86,22 @@ class Keyring:
 def read_or_make_secret(data_dir: Path) -> str:
     """The secret in data_dir's key file, which the first start makes; raises OperatorError."""
     path = data_dir / _KEY_FILE
+    secret = read_or_make_key(path, lambda: secrets.token_urlsafe(32))
+    if len(secret) < 32:
+        raise OperatorError(f"{path}: is too short for a key: restore the file")
+    return secret
+
+
+def read_or_make_key(path: Path, make: Callable[[], str]) -> str:
+    """The text in a key file, which the first start makes; raises OperatorError."""
     try:
         if not path.exists():
-            _write_secret(path, secrets.token_urlsafe(32))
-        secret = path.read_text(encoding="ascii").strip()
+            _write_secret(path, make())
+        return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise OperatorError(f"{path}: cannot be read or made: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise OperatorError(f"{path}: is not the key that was made: restore the file") from error
-    if len(secret) < 32:
-        raise OperatorError(f"{path}: is too short for a key: restore the file")
-    return secret
 
 
 def read_secret(data_dir: Path) -> str | None:

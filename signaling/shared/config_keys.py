@@ -1,0 +1,112 @@
+"""The keys of the configuration, with what each of them may be."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from signaling.shared import config_values as allowed
+from signaling.shared.config_values import POSTGRESQL, SQLITE
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    kind: Literal["text", "integer", "number", "list"]
+    # Returns the value to keep; ValueError when it is out of bounds.
+    check: Callable[[Any], object]
+    expected: str
+    is_secret: bool = False
+    # A relative one counts from the directory of the file that names it.
+    is_path: bool = False
+
+
+TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "list": (list,),
+}
+
+_PORT = Key("integer", allowed.between(1, 65535), "a port from 1 to 65535")
+_MEDIA_PORT = Key("integer", allowed.between(1024, 65535), "a port from 1024 to 65535")
+_HOST = Key("text", allowed.host, "an IP address or a host name")
+_FILE = Key("text", allowed.path, "a file", is_path=True)
+_SERVER = Key(
+    "text", allowed.secure_server, 'a server such as "https://push.example.org", without a path'
+)
+_APPLE_ID = Key("text", allowed.apple_id, "10 capital letters and digits, as Apple's site shows it")
+KEYS: dict[str, Key] = {
+    "domain": Key("text", allowed.host_name, "a domain name such as phones.example.org"),
+    "data_dir": Key("text", allowed.path, "a directory", is_path=True),
+    "secret_key": Key(
+        "list", allowed.secrets, "printable ASCII text of at least 32 characters", is_secret=True
+    ),
+    "http.host": _HOST,
+    "http.port": _PORT,
+    "http.trusted_proxies": Key(
+        "list", allowed.networks, 'addresses or networks such as "10.0.0.0/8"'
+    ),
+    "http.allowed_origins": Key(
+        "list", allowed.origins, 'origins such as "https://phones.example.org", without a path'
+    ),
+    "tls.cert": _FILE,
+    "tls.key": _FILE,
+    "tls.port": _PORT,
+    "sip.host": Key("text", allowed.address, "an IP address"),
+    "sip.port": _PORT,
+    "sip.advertised_address": _HOST,
+    "media.host": Key("text", allowed.address_or_auto, '"auto" or an IP address'),
+    "media.advertised_address": Key("text", allowed.address, "an IP address"),
+    "media.port_min": _MEDIA_PORT,
+    "media.port_max": _MEDIA_PORT,
+    "database.url": Key(
+        "text",
+        allowed.database_url,
+        f"{SQLITE}/path/to/file (an absolute path or {{data_dir}}/name),"
+        f" or {POSTGRESQL}user:password@host/database",
+        is_secret=True,
+    ),
+    "redis.url": Key(
+        "text",
+        allowed.redis_url,
+        "redis://user:password@host:port/number, rediss:// for TLS, or unix:///path/to/socket",
+        is_secret=True,
+    ),
+    "push.apns.key_file": _FILE,
+    "push.apns.key_id": _APPLE_ID,
+    "push.apns.team_id": _APPLE_ID,
+    "push.apns.cert_file": _FILE,
+    "push.apns.apps": Key("list", allowed.bundle_ids, 'bundle ids such as "org.example.phone"'),
+    "push.apns.url": _SERVER,
+    "push.apns.sandbox_url": _SERVER,
+    "push.apns.ca_file": _FILE,
+    "push.fcm.credentials_file": _FILE,
+    "push.fcm.url": _SERVER,
+    "push.fcm.ca_file": _FILE,
+    "push.webpush.contact": Key(
+        "text", allowed.mail_address, 'a mail address such as "phones@example.org"'
+    ),
+    "push.webpush.key_file": _FILE,
+    "push.webpush.allowed_hosts": Key(
+        "list",
+        allowed.host_patterns,
+        'hosts such as "push.example.org", "*.example.org" or "push.example.org:8443"',
+    ),
+    "push.webpush.allowed_networks": Key(
+        "list", allowed.networks, 'addresses or networks such as "192.168.1.20/32"'
+    ),
+    "push.webpush.ca_file": _FILE,
+    "calls.ring_seconds": Key(
+        "number", allowed.between(1, 600), "a number of seconds from 1 to 600"
+    ),
+    "calls.resume_seconds": Key(
+        "number", allowed.between(1, 3600), "a number of seconds from 1 to 3600"
+    ),
+    "calls.emergency_numbers": Key(
+        "list", allowed.numbers, 'numbers of 2 to 6 digits such as "112"'
+    ),
+    "calls.direct": Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
+}
+# With what they lie in: `push.apns` brings `push`.
+SECTIONS = frozenset(
+    name[:end] for name in KEYS for end, letter in enumerate(name) if letter == "."
+)
