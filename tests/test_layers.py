@@ -49,7 +49,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
     "push": {
-        Layer.CORE: "sender",
+        Layer.SHELL: "worker",
+        Layer.CORE: "linphone payload schedule sender",
     },
 }
 

@@ -1,7 +1,7 @@
 """The words of waking phones: whom to push what, and what became of it."""
 
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from msgspec import Struct
 
@@ -131,3 +131,37 @@ class PushQueue(Protocol):
 
     def put(self, job: PushJob) -> None:
         """Have a job done soon; never waits. One that finds no room is reported as DROPPED."""
+
+
+class PushWork(Protocol):
+    """The same queue as its workers see it."""
+
+    async def take(self, room: int) -> list[PushJob]:
+        """Wait for jobs, about `room` of them, calls first; they are ours until settled."""
+
+    async def is_ours(self, job: PushJob) -> bool:
+        """Whether it may be sent: it is still this worker's, and no push of its key was accepted.
+
+        To be asked right before each attempt.
+        """
+
+    async def settle(self, job: PushJob, *, accepted: bool) -> None:
+        """Have done with a job; the key of an accepted one is done for as long as the job lives."""
+
+
+def report_of(job: PushJob, step: Step, *, at: float, **details: Any) -> PushReport:
+    """A report on `job`; `details` are further fields of PushReport."""
+    return PushReport(
+        key=job.key,
+        kind=job.kind,
+        account=job.account,
+        device=job.device,
+        target=job.target,
+        provider=job.provider,
+        step=step,
+        at=at,
+        attempt=details.pop("attempt", 0),
+        registered_at=job.registered_at,
+        call=job.call,
+        **details,
+    )
