@@ -132,7 +132,11 @@ def _fcm(job: PushJob, target: Target, notice: Notice, now: float) -> FcmPush | 
 def _data_of(job: PushJob, target: Target, now: float) -> Callable[[Notice], dict[str, str]]:
     if target.dialect == "linphone":
         return lambda notice: linphone.data(job, notice, now)
-    return lambda notice: {name: str(value) for name, value in _own(job, notice, now).items()}
+    # Firebase keeps the name `from` to itself and refuses messages that have it.
+    return lambda notice: {
+        "from_address" if name == "from" else name: str(value)
+        for name, value in _own(job, notice, now).items()
+    }
 
 
 def _web(job: PushJob, target: Target, notice: Notice, now: float) -> WebPush | None:
@@ -149,7 +153,7 @@ def _web(job: PushJob, target: Target, notice: Notice, now: float) -> WebPush | 
 
 
 def _own(job: PushJob, notice: Notice, now: float) -> dict[str, Any]:
-    """What apps of our own read, on every platform by the same names."""
+    """What apps of our own read."""
     found = {
         "kind": job.kind.value,
         "call": notice.call,
