@@ -12,11 +12,6 @@ from tests.sip.desk import NOTHING, PEER, Desk
 from tests.sip.steady import STEADY
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def invite(*changes: tuple[str, str]) -> bytes:
     return data.edited(data.INVITE, *changes)
 
