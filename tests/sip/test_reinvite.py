@@ -2,7 +2,7 @@
 
 import pytest
 
-from signaling.sip.events import Answered, Cause, Changed, Ended, Offered
+from signaling.sip.events import Cause, Changed, Ended, Offered
 from signaling.sip.flow import Flow
 from tests.sip import data
 from tests.sip.desk import NOTHING, PEER, Desk, answer_to, from_callee
