@@ -113,6 +113,11 @@ def _as_dict(parameters: str) -> dict[str, str]:
     return {name.lower(): percent_decoded(value).lower() for name, _, value in pairs}
 
 
+def request_target(uri: Uri) -> str:
+    """The URI as a Request-URI, which takes no headers (RFC 3261 19.1.1)."""
+    return str(uri._replace(headers="") if uri.headers else uri)
+
+
 def address_of_record(uri: Uri) -> str:
     """`sip:user@domain`: what a registrar files a URI under (RFC 3261 10.3, step 5)."""
     return f"sip:{uri.username}@{uri.host}"
@@ -132,6 +137,8 @@ class NameAddr(NamedTuple):
         if "<" not in text:
             # Without brackets every parameter is the header's, not the URI's (RFC 3261 20.10).
             uri, semicolon, parameters = text.partition(";")
+            if "?" in uri:
+                raise BadSip("an address with headers stands in no brackets")
             return cls(Uri.parse(uri.rstrip()), "", semicolon + parameters)
         address = _ADDRESS.fullmatch(text)
         if address is None:

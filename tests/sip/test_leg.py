@@ -2,7 +2,7 @@
 
 import pytest
 
-from signaling.sip.events import Cancelled, Cause, Confirmed, Ended, Rejected
+from signaling.sip.events import Cancelled, Cause, Confirmed, Ended, Received, Rejected
 from signaling.sip.flow import Flow
 from tests.sip import data
 from tests.sip.desk import NOTHING, PEER, Desk, answer_to
@@ -24,6 +24,17 @@ class TestAnswering:
         assert desk.events() == [Confirmed("leg", None)]
         desk.wait(60.0)
         assert desk.messages() == []
+
+    def test_on_a_stream_it_is_repeated_too(self, desk: Desk) -> None:
+        """RFC 3261 13.3.1.4: whatever the transport, since a proxy behind it may use another."""
+        stream = Flow("tcp", PEER.host, PEER.port)
+        desk.receive(data.edited(data.INVITE, ("/UDP", "/TCP")), stream)
+        (event,) = desk.events()
+        assert isinstance(event, Received)
+        desk.stack.take(event.transaction, "leg", now=0.0)
+        desk.stack.answer("leg", data.ANSWER, now=0.0)
+        desk.wait(2.0)
+        assert [response.code for response in desk.responses()] == [200] * 3
 
     def test_an_ack_of_another_request_or_dialog_does_not_count(self, desk: Desk) -> None:
         dialog = desk.taken()
@@ -103,6 +114,35 @@ class TestDelayedOffer:
         assert desk.code(dialog.request("INVITE", 21, data.ANSWER)) == 491
 
 
+class TestSessionTimer:
+    """RFC 4028: we neither ask for one nor promise one, and answer who refreshes by himself."""
+
+    ASKED = data.edited(
+        data.INVITE,
+        ("Supported: replaces", "Session-Expires: 90;refresher=uas\r\nSupported: timer"),
+    )
+
+    def test_a_wish_for_one_is_not_granted(self, desk: Desk) -> None:
+        desk.taken(self.ASKED)
+        desk.stack.answer("leg", data.ANSWER, now=0.0)
+        (success,) = desk.responses()
+        for name in ("session-expires", "require"):
+            assert success.headers.first(name) is None
+
+    def test_who_requires_one_is_told(self, desk: Desk) -> None:
+        raw = data.edited(self.ASKED, ("Supported: timer", "Require: timer\r\nSupported: timer"))
+        (refusal,) = desk.receive(raw)
+        assert (refusal.code, refusal.headers.first("unsupported")) == (420, "timer")
+
+    def test_a_refresh_by_update_is_refused_and_one_by_invite_is_answered(self, desk: Desk) -> None:
+        dialog = desk.up(self.ASKED)
+        (refusal,) = desk.receive(dialog.request("UPDATE", 21))
+        assert refusal.code == 405
+        assert "UPDATE" not in (refusal.headers.first("allow") or "UPDATE")
+        assert desk.code(dialog.request("INVITE", 22, data.OFFER)) == 200
+        assert desk.stack.counts()["legs"] == 1
+
+
 class TestWithinTheDialog:
     @pytest.mark.parametrize(
         ("method", "body", "code"),
@@ -136,11 +176,19 @@ class TestWithinTheDialog:
         assert desk.code(dialog.request("INVITE", 30, data.OFFER)) == 500
         assert desk.stack.counts()["legs"] == 1
 
-    def test_another_peer_is_not_in_the_dialog(self, desk: Desk) -> None:
-        dialog = desk.up()
-        stranger = data.edited(dialog.request("BYE", 21), ("tag=xvSN", "tag=else"))
-        assert desk.code(stranger) == 481
+    @pytest.mark.parametrize("part", ["UkLmbRk2mP", "To: <sip:bob@wsphone.test>;tag=", ";tag=xvSN"])
+    def test_a_dialog_is_its_call_id_and_both_tags(self, desk: Desk, part: str) -> None:
+        """RFC 3261 12."""
+        bye = desk.up().request("BYE", 21)
+        assert desk.code(data.edited(bye, (part, f"{part}x"))) == 481
         assert desk.stack.counts()["legs"] == 1
+
+    def test_an_update_while_it_rings_is_refused_and_it_rings_on(self, desk: Desk) -> None:
+        dialog = desk.taken()
+        assert desk.code(dialog.request("UPDATE", 21, data.OFFER)) == 405
+        assert desk.code(dialog.request("PRACK", 22)) == 405
+        desk.stack.answer("leg", data.ANSWER, now=0.0)
+        assert [response.code for response in desk.responses()] == [200]
 
     def test_a_bye_is_answered_once_more_when_it_is_repeated(self, desk: Desk) -> None:
         dialog = desk.up()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from signaling.sip.events import Answered, Rejected
+from signaling.sip.events import Answered, Rejected, Ringing
 from signaling.sip.flow import Flow
 from signaling.sip.syntax import BadSip
 from signaling.sip.uri import NameAddr, Uri
 from tests.sip import data
-from tests.sip.desk import NOTHING, PEER, Desk, answer_to
+from tests.sip.desk import NOTHING, PEER, Desk, answer_to, from_callee
 
 
 def desk_address() -> NameAddr:
@@ -88,6 +88,14 @@ class TestAckOfSuccess:
         assert ack.headers.values("route") == ["<sip:p1;lr>", "<sip:p2;lr>"]
         assert (ack.cseq.number, ack.to_tag) == (1, "peer")
 
+    def test_a_contact_with_headers_is_followed_without_them(self, desk: Desk) -> None:
+        """RFC 3261 19.1.1: a Request-URI takes none."""
+        success = answer_to(desk.calling(), 200, body=data.OFFER)
+        headers = ("20:5102>", "20:5102?Route=%3Csip:evil.test%3E>")
+        desk.stack.receive(data.edited(success, headers), PEER, 0.0)
+        (ack,) = desk.requests()
+        assert ack.target == "sip:peer@192.0.2.20:5102"
+
     def test_every_repeat_is_acknowledged_again(self, desk: Desk) -> None:
         success = answer_to(desk.calling(), 200, body=data.OFFER)
         acks = []
@@ -120,10 +128,11 @@ class TestAckOfSuccess:
 class TestAckOfFailure:
     """RFC 3261 17.1.1.3."""
 
-    def test_it_belongs_to_the_transaction_of_the_invite(self, desk: Desk) -> None:
+    @pytest.mark.parametrize("code", [302, 404, 486, 503, 603])
+    def test_it_belongs_to_the_transaction_of_the_invite(self, desk: Desk, code: int) -> None:
         invite = desk.calling()
         for _ in range(2):
-            desk.stack.receive(answer_to(invite, 486), PEER, 0.0)
+            desk.stack.receive(answer_to(invite, code), PEER, 0.0)
             (ack,) = desk.requests()
             assert (ack.method, ack.via.branch, ack.target) == (
                 "ACK",
@@ -131,7 +140,48 @@ class TestAckOfFailure:
                 invite.target,
             )
             assert (ack.cseq.number, ack.to_tag) == (1, "peer")
-        assert desk.events() == [Rejected("leg", 486, None, None)]
+        assert desk.events() == [Rejected("leg", code, None, None)]
+
+
+class TestEarlyDialog:
+    @pytest.mark.parametrize(
+        ("method", "code"),
+        [("INVITE", 491), ("UPDATE", 405), ("PRACK", 405), ("OPTIONS", 200), ("BYE", 481)],
+    )
+    def test_what_a_ringing_phone_asks_is_answered_and_it_rings_on(
+        self, desk: Desk, method: str, code: int
+    ) -> None:
+        invite = desk.calling()
+        desk.stack.receive(answer_to(invite, 183, body=data.OFFER), PEER, 0.0)
+        (answer,) = desk.receive(from_callee(invite, method, 1, data.OFFER))
+        assert answer.code == code
+        if code == 405:
+            assert method not in (answer.headers.first("allow") or method)
+        desk.events()
+        desk.stack.receive(answer_to(invite, 200, body=data.OFFER), PEER, 0.0)
+        assert desk.events() == [Answered("leg", data.OFFER)]
+
+    def test_one_that_wants_its_progress_confirmed_though_we_offered_no_such_thing_rings(
+        self, desk: Desk
+    ) -> None:
+        """RFC 3262 3: it may not; there is no PRACK, and nothing else suffers from it."""
+        invite = desk.calling()
+        reliable = answer_to(invite, 183, body=data.OFFER, more="Require: 100rel\nRSeq: 1\n")
+        for _ in range(2):
+            desk.stack.receive(reliable, PEER, 0.0)
+        assert desk.messages() == []
+        assert desk.events() == [Ringing("leg", 183, data.OFFER)] * 2
+        desk.stack.receive(answer_to(invite, 200, body=data.OFFER), PEER, 0.0)
+        assert [request.method for request in desk.requests()] == ["ACK"]
+
+    def test_a_fork_may_ring_in_several_places_and_be_answered_in_one(self, desk: Desk) -> None:
+        invite = desk.calling()
+        for tag, code in (("one", 180), ("two", 183)):
+            desk.stack.receive(answer_to(invite, code, tag=tag), PEER, 0.0)
+        desk.stack.receive(answer_to(invite, 200, tag="two", body=data.OFFER), PEER, 0.0)
+        (ack,) = desk.requests()
+        assert (ack.to_tag, ack.target) == ("two", "sip:two@192.0.2.20:5102")
+        assert [type(event) for event in desk.events()] == [Ringing, Ringing, Answered]
 
 
 class TestFork:
