@@ -221,10 +221,11 @@ class Message:
     @_Once
     def record_routes(self) -> list[str]:
         """The Record-Route headers as they came, each of them a readable address."""
-        values = self._addresses("record-route")
-        for value in values:
-            NameAddr.parse(value)
-        return values
+        routes = self._addresses("record-route")
+        for route in routes:
+            # A later request of ours asks for `lr`, when there is nobody left to refuse.
+            NameAddr.parse(route).uri.parameter("lr")
+        return routes
 
     def _addresses(self, name: str) -> list[str]:
         values = self.headers.values(name)

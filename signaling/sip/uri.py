@@ -115,7 +115,7 @@ def _as_dict(parameters: str) -> dict[str, str]:
 
 def request_target(uri: Uri) -> str:
     """The URI as a Request-URI, which takes no headers (RFC 3261 19.1.1)."""
-    return str(uri._replace(headers="") if uri.headers else uri)
+    return str(uri).removesuffix(uri.headers)
 
 
 def address_of_record(uri: Uri) -> str:

@@ -120,6 +120,8 @@ class TestAckOfSuccess:
         success = answer_to(desk.calling(), 200, body=data.OFFER)
         desk.stack.receive(success[:-5], PEER, 0.0)
         desk.stack.receive(data.edited(success, ("Contact: <", "Contact: <<")), PEER, 0.0)
+        route = ("Contact: <", "Record-Route: <sip:p;;lr>\r\nContact: <")
+        desk.stack.receive(data.edited(success, route), PEER, 0.0)
         assert (desk.messages(), desk.events()) == ([], [])
         desk.stack.receive(success, PEER, 0.0)
         assert desk.events() == [Answered("leg", data.OFFER)]

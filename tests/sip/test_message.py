@@ -172,6 +172,7 @@ class TestRefusing:
             ("Contact: <sip:alice@192.0.2.10:5101", "Contact: *\r\nX-Was: <sip:a@b"),
             ("Contact: <sip:alice@192.0.2.10:5101", "Contact: <sip:a@b>, <sip:c@d"),
             ("Route: <", "Record-Route: nonsense\r\nRoute: <"),
+            ("Route: <", "Record-Route: <sip:a@b;;lr>\r\nRoute: <"),
             ("\r\n\r\nv=0", "0\r\n\r\nv=0"),
         ],
     )
