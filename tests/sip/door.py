@@ -102,7 +102,9 @@ class Door:
     def codes(self) -> list[int]:
         return [response.code for response in self.responses()]
 
-    async def ask(self, flow: Flow, *headers: str, expires: str = "120") -> Response | None:
+    async def ask(
+        self, flow: Flow, *headers: str, expires: str = "120", name: str = "alice"
+    ) -> Response | None:
         """Send a REGISTER that was not seen before; its answer, or None when there is none."""
         number = next(self._serial)
         raw = data.edited(
@@ -110,6 +112,7 @@ class Door:
             ("z9hG4bK.4dTPmVzQW", f"z9hG4bK{number}"),
             ("CSeq: 20", f"CSeq: {number + 100}"),
             ("Expires: 120", "\r\n".join([f"Expires: {expires}", *headers])),
+            ("sip:alice@", f"sip:{name}@"),
         )
         self.sent.clear()
         self.agent.receive(raw, flow)

@@ -228,6 +228,17 @@ class TestCancelling:
         assert (cancel.target, cancel.cseq.number) == (invite.target, 1)
         assert cancel.headers.first("reason") == "SIP;cause=200"
 
+    def test_its_answer_is_not_the_answer_to_the_invite(self, desk: Desk) -> None:
+        """RFC 3261 17.1.3: both have the branch, and the method tells one from the other."""
+        invite = desk.calling()
+        desk.stack.receive(answer_to(invite, 180), PEER, 0.0)
+        desk.stack.hang_up("leg", now=0.0)
+        (cancel,) = desk.requests()
+        desk.stack.receive(answer_to(cancel, 200), PEER, 0.0)
+        assert desk.messages() == []
+        desk.stack.receive(answer_to(invite, 487), PEER, 0.0)
+        assert [request.method for request in desk.requests()] == ["ACK"]
+
     def test_a_peer_that_never_ends_the_invite_is_left(self, desk: Desk) -> None:
         invite = desk.calling()
         desk.stack.receive(answer_to(invite, 180), PEER, 0.0)

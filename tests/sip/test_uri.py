@@ -127,6 +127,18 @@ class TestNameAddr:
         assert address.display_name == 'Eve <sip:admin@d>" <sip:x@y>'
         assert address.parameter("tag") == "1"
 
+    @pytest.mark.parametrize(
+        "name", ['"Eve <sip:admin@d>"', '"<sip:admin@d>"', '"Eve <sip:admin@d>, <sip:x@y>"', '"<"']
+    )
+    def test_brackets_in_a_quoted_name_are_part_of_the_name(self, name: str) -> None:
+        """The same without a backslash, which takes the parser's short way."""
+        address = NameAddr.parse(f"{name} <sip:eve@evil.test>;tag=1")
+        assert (str(address.uri), address.display_name) == ("sip:eve@evil.test", name[1:-1])
+
+    def test_a_quoted_name_alone_is_no_address(self) -> None:
+        with pytest.raises(BadSip):
+            NameAddr.parse('"Eve <sip:admin@d>"')
+
     def test_without_brackets_the_parameters_are_the_headers(self) -> None:
         address = NameAddr.parse("sip:bob@host;tag=5")
         assert (address.uri.parameters, address.parameter("tag")) == ("", "5")
@@ -185,6 +197,7 @@ class TestNameAddr:
             "sip:a@b <sip:c@d",
             "<>",
             "*",
+            "sip:a@b?subject=x",
         ],
     )
     def test_what_is_no_address_is_refused(self, text: str) -> None:
