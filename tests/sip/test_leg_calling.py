@@ -228,6 +228,20 @@ class TestCancelling:
         assert (cancel.target, cancel.cseq.number) == (invite.target, 1)
         assert cancel.headers.first("reason") == "SIP;cause=200"
 
+    def test_an_answer_that_crosses_it_is_acknowledged_and_ended_at_once(self, desk: Desk) -> None:
+        """RFC 3261 15."""
+        invite = desk.calling()
+        desk.stack.receive(answer_to(invite, 180), PEER, 0.0)
+        desk.events()
+        desk.stack.hang_up("leg", now=0.0)
+        desk.messages()
+        desk.stack.receive(answer_to(invite, 200, body=data.OFFER), PEER, 0.0)
+        ack, bye = desk.requests()
+        assert (ack.method, bye.method, bye.to_tag) == ("ACK", "BYE", "peer")
+        desk.receive(answer_to(bye, 200))
+        assert desk.events() == []
+        assert desk.stack.counts()["legs"] == 0
+
     def test_its_answer_is_not_the_answer_to_the_invite(self, desk: Desk) -> None:
         """RFC 3261 17.1.3: both have the branch, and the method tells one from the other."""
         invite = desk.calling()

@@ -118,6 +118,8 @@ class TestRefusing:
             b"OPTIONS sip:a@b SIP/2.0\r\nCall ID: x\r\n\r\n",
             b"OPTIONS sip:a@b SIP/2.0\r\n folded\r\n\r\n",
             b"OPT\x01IONS sip:a@b SIP/2.0\r\nCall-ID: x\r\n\r\n",
+            b"OPT<IONS sip:a@b SIP/2.0\r\nCall-ID: x\r\n\r\n",
+            b"OPTI\xc3\x93NS sip:a@b SIP/2.0\r\nCall-ID: x\r\n\r\n",
             b"OPTIONS  sip:a@b SIP/2.0\r\nCall-ID: x\r\n\r\n",
             b"OPTIONS sip:a b SIP/2.0\r\nCall-ID: x\r\n\r\n",
             b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
