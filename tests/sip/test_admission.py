@@ -103,6 +103,19 @@ class TestBans:
             assert answer.code == 401
         assert await door.sign(ELSEWHERE, SECRET) == 200
 
+    async def test_credentials_that_are_played_again_count_for_nothing(self, door: Door) -> None:
+        """Whoever recorded them could have their owner banned from his own address."""
+        challenged = await door.ask(ELSEWHERE)
+        assert challenged is not None
+        challenge = challenged.headers.first("www-authenticate") or ""
+        value = authorization(challenge, "alice", SECRET, "REGISTER", URI, cnonce="c")
+        codes = []
+        for _ in range(6):
+            answer = await door.ask(ELSEWHERE, f"Authorization: {value}", expires="0")
+            codes.append(answer and answer.code)
+        assert codes == [200, *[401] * 5]
+        assert await door.sign(ELSEWHERE, SECRET) == 200
+
     async def test_challenges_alone_ban_nobody(self, door: Door) -> None:
         for _ in range(20):
             await door.ask(ELSEWHERE)
