@@ -88,6 +88,13 @@ class TestAckOfSuccess:
         assert ack.headers.values("route") == ["<sip:p1;lr>", "<sip:p2;lr>"]
         assert (ack.cseq.number, ack.to_tag) == (1, "peer")
 
+    def test_an_answer_that_has_further_to_go_is_not_ours(self, desk: Desk) -> None:
+        """RFC 3261 8.1.3.3."""
+        success = answer_to(desk.calling(), 200, body=data.OFFER)
+        more = ("From: ", "Via: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bK1saber23\r\nFrom: ")
+        desk.stack.receive(data.edited(success, more), PEER, 0.0)
+        assert (desk.messages(), desk.events()) == ([], [])
+
     def test_a_contact_with_headers_is_followed_without_them(self, desk: Desk) -> None:
         """RFC 3261 19.1.1: a Request-URI takes none."""
         success = answer_to(desk.calling(), 200, body=data.OFFER)
