@@ -119,7 +119,8 @@ async def test_it_goes_on_and_agrees_to_nothing(server: Server) -> None:
     for each in slow:
         each.close()
     now = await server.counts()
+    # Before, something of an earlier test may still have been closing.
     for name in ("calls", "legs", "dialogs", "contacts", "media_legs", "ports", "descriptors"):
-        assert now[name] == before[name], name
+        assert now[name] <= before[name], name
     assert server.resident_kilobytes() - resident < GROWTH_KILOBYTES
     assert "Traceback" not in server.program.output
