@@ -1,15 +1,17 @@
 """What tests of several modules share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from signaling.call_model import Endpoint
+from signaling.records import Records
+from tests.api_client import Client, api_client
 from tests.client import World
 from tests.exchange import Exchange, MakeExchange
-from tests.installation import Stored
+from tests.installation import PASSWORD, Clock, Stored, installation
 from tests.postgresql import PostgresServer, postgres_server
 
 
@@ -59,3 +61,33 @@ async def world() -> AsyncIterator[World]:
     assert world.board.count() == 0
     assert not world.engine.held
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def records(tmp_path: Path) -> AsyncIterator[Records]:
+    """A store that knows alice."""
+    async with installation(tmp_path) as records:
+        await records.accounts.add("alice", PASSWORD, display_name="Alice")
+        yield records
+
+
+@pytest.fixture
+def ready() -> dict[str, bool]:
+    return {"ready": True}
+
+
+@pytest.fixture
+async def client(
+    records: Records,
+    clock: Clock,
+    ready: dict[str, bool],
+    unused_tcp_port_factory: Callable[[], int],
+) -> AsyncIterator[Client]:
+    """A client of the HTTP API."""
+    async with api_client(records, clock, ready, unused_tcp_port_factory()) as client:
+        yield client

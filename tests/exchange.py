@@ -45,12 +45,14 @@ class Phones:
 
     def __init__(self) -> None:
         self.told: list[LegAction] = []
+        self.invitations: dict[str, Invitation] = {}
         self.breaks: set[str] = set()
 
     def perform(self, invitation: Invitation, action: LegAction) -> None:
         if action.leg in self.breaks:
             raise RuntimeError("this phone breaks whatever it is told")
         self.told.append(action)
+        self.invitations[action.leg] = invitation
 
     def all(self, leg: str, kind: type[Kind]) -> list[Kind]:
         return [each for each in self.told if isinstance(each, kind) and each.leg == leg]

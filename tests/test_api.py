@@ -1,95 +1,17 @@
+"""The HTTP API: logins, tokens, the account, its phones and whom it blocks."""
+
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from aiohttp import ClientResponse, web
-from aiohttp.test_utils import TestClient, TestServer
 
-from signaling.api import add_api
-from signaling.guard import Guard
-from signaling.health import add_health
-from signaling.http import MAX_BODY, set_manners
-from signaling.pages import add_pages
-from signaling.provisioning import Provisioning, add_provisioning
 from signaling.push_rows import Origin
 from signaling.records import Records
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
-from signaling.shared.config import Config
 from signaling.shared.push import Provider, Target
-from tests.installation import PASSWORD, Clock, installation
-
-Client = TestClient[web.Request, web.Application]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def records(tmp_path: Path) -> AsyncIterator[Records]:
-    async with installation(tmp_path) as records:
-        await records.accounts.add("alice", PASSWORD, display_name="Alice")
-        yield records
-
-
-@pytest.fixture
-def ready() -> dict[str, bool]:
-    return {"ready": True}
-
-
-@pytest.fixture
-async def client(
-    records: Records,
-    clock: Clock,
-    ready: dict[str, bool],
-    unused_tcp_port_factory: Callable[[], int],
-) -> AsyncIterator[Client]:
-    async def socket(request: web.Request) -> web.WebSocketResponse:
-        response = web.WebSocketResponse()
-        await response.prepare(request)
-        await response.close()
-        return response
-
-    async def broken(_request: web.Request) -> web.Response:
-        raise ZeroDivisionError("with a secret in it")
-
-    port = unused_tcp_port_factory()
-    app = web.Application()
-    set_manners(app, Guard(host="127.0.0.1", port=port, allowed_origins=["https://ours.test"]))
-    provisioning = Provisioning(Config(domain="phones.test"), clock=clock)
-    add_api(app, records, provisioning=provisioning, clock=clock)
-    add_provisioning(app, provisioning)
-    add_pages(app)
-    add_health(app, is_ready=lambda: ready["ready"], counts=lambda: {"calls": 3})
-    app.router.add_get("/ws", socket)
-    app.router.add_get("/broken", broken)
-    async with TestClient(TestServer(app, port=port)) as client:
-        yield client
-
-
-async def login(client: Client, password: str = PASSWORD, **more: Any) -> dict[str, Any]:
-    body = {"username": "alice", "password": password, **more}
-    response = await client.post("/api/login", json=body)
-    assert response.status == 200, await response.text()
-    answer: dict[str, Any] = await response.json()
-    return answer
-
-
-def bearer(answer: dict[str, Any]) -> dict[str, str]:
-    return {"Authorization": f"Bearer {answer['token']}"}
-
-
-async def error_of(response: ClientResponse, status: int) -> dict[str, str]:
-    assert response.status == status, await response.text()
-    assert response.content_type == "application/json"
-    error: dict[str, str] = (await response.json())["error"]
-    assert set(error) == {"code", "message"}
-    return error
+from tests.api_client import Client, bearer, error_of, login
+from tests.installation import PASSWORD, Clock
 
 
 class TestLogin:
@@ -319,103 +241,6 @@ class TestPhones:
             await client.post("/api/phones", json={}, headers=headers)
         response = await client.post("/api/phones", json={}, headers=headers)
         assert (await error_of(response, 409))["code"] == "conflict"
-
-
-class TestBodies:
-    async def test_only_json_is_read(self, client: Client) -> None:
-        response = await client.post("/api/login", data={"username": "alice", "password": PASSWORD})
-        assert (await error_of(response, 415))["code"] == "unsupported_media_type"
-
-    @pytest.mark.parametrize(
-        "body", [b"", b"{", b'{"username": "\xff"}', b'{"username": "\\ud800"}', b"nil"]
-    )
-    async def test_what_is_not_json_is_a_bad_request(self, client: Client, body: bytes) -> None:
-        headers = {"Content-Type": "application/json"}
-        await error_of(await client.post("/api/login", data=body, headers=headers), 400)
-
-    @pytest.mark.parametrize(
-        "body", [[], {}, {"username": "a"}, {"username": 1, "password": "x"}, {"username": None}]
-    )
-    async def test_what_does_not_fit_is_told_with_its_place(
-        self, client: Client, body: object
-    ) -> None:
-        error = await error_of(await client.post("/api/login", json=body), 422)
-        assert error["message"].startswith(("Expected", "Object missing"))
-
-    @pytest.mark.parametrize("chunked", [False, True])
-    async def test_a_body_too_large_is_refused_unread(self, client: Client, chunked: bool) -> None:
-        async def chunks() -> AsyncIterator[bytes]:
-            for _ in range(MAX_BODY // 1024 + 1):
-                yield b" " * 1024
-
-        data = chunks() if chunked else b" " * (MAX_BODY + 1)
-        headers = {"Content-Type": "application/json"}
-        response = await client.post("/api/login", data=data, headers=headers)
-        assert (await error_of(response, 413))["code"] == "request_entity_too_large"
-
-
-class TestManners:
-    async def test_another_page_may_not_speak_here_not_even_by_websocket(
-        self, client: Client
-    ) -> None:
-        headers = {"Origin": "https://evil.test"}
-        for path in ("/", "/healthz", "/ws", "/api/account"):
-            error = await error_of(await client.get(path, headers=headers), 403)
-            assert "http.allowed_origins" in error["message"]
-
-    async def test_a_rebound_name_is_refused(self, client: Client) -> None:
-        await error_of(await client.get("/healthz", headers={"Host": "evil.test"}), 403)
-
-    async def test_our_pages_may_speak(self, client: Client) -> None:
-        for origin in ("https://ours.test", f"http://127.0.0.1:{client.port}"):
-            async with client.ws_connect("/ws", headers={"Origin": origin}):
-                pass
-
-    async def test_every_answer_carries_the_headers(self, client: Client) -> None:
-        for path in ("/", "/healthz", "/nowhere", "/broken"):
-            headers = (await client.get(path)).headers
-            assert headers["Content-Security-Policy"].startswith("default-src 'self'; connect-src")
-            assert headers["X-Content-Type-Options"] == "nosniff"
-            assert headers["Referrer-Policy"] == "no-referrer"
-            assert headers["Server"] == "WSPhone"
-            assert "microphone=(self)" in headers["Permissions-Policy"]
-
-    async def test_what_there_is_not_is_told_in_json(self, client: Client) -> None:
-        assert (await error_of(await client.get("/nowhere"), 404))["code"] == "not_found"
-
-    async def test_a_method_there_is_not_names_those_there_are(self, client: Client) -> None:
-        response = await client.get("/api/login")
-        await error_of(response, 405)
-        assert response.headers["Allow"] == "POST"
-
-    async def test_our_own_fault_tells_nothing_and_is_logged(
-        self, client: Client, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        error = await error_of(await client.get("/broken"), 500)
-        assert "secret" not in error["message"]
-        assert "GET" in caplog.text
-        assert "ZeroDivisionError" in caplog.text
-
-
-class TestHealth:
-    async def test_it_is_alive_and_tells_what_it_holds_when_asked(self, client: Client) -> None:
-        assert await (await client.get("/healthz")).json() == {"status": "ok"}
-        response = await client.get("/healthz?counts=1")
-        assert await response.json() == {"status": "ok", "calls": 3}
-
-    async def test_it_tells_nobody_from_elsewhere_what_it_holds(self, client: Client) -> None:
-        headers = {"X-Forwarded-For": "192.0.2.1"}
-        response = await client.get("/healthz?counts=1", headers=headers)
-        assert await response.json() == {"status": "ok"}
-
-    async def test_it_takes_work_until_it_stops(
-        self, client: Client, ready: dict[str, bool]
-    ) -> None:
-        assert (await client.get("/ready")).status == 200
-        ready["ready"] = False
-        response = await client.get("/ready")
-        await error_of(response, 503)
-        assert response.headers["Retry-After"] == "1"
 
 
 class TestBlocked:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from signaling.sip.flow import Flow, bracketed
 from signaling.sip.message import Headers, Pair, Request, Response, value_of
 from signaling.sip.syntax import BadSip, split_list
-from signaling.sip.uri import NameAddr, Uri
+from signaling.sip.uri import NameAddr, Uri, request_target
 from signaling.sip.via import MAGIC_COOKIE, Via
 
 METHODS = frozenset(
@@ -166,7 +166,12 @@ def outgoing_invite(
         *headers,
     ]
     return composer.request(
-        "INVITE", str(Uri.parse(target)), pairs, flow, sdp=sdp, max_forwards=max_forwards
+        "INVITE",
+        request_target(Uri.parse(target)),
+        pairs,
+        flow,
+        sdp=sdp,
+        max_forwards=max_forwards,
     )
 
 

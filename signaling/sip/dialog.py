@@ -5,7 +5,7 @@ from typing import Any
 
 from signaling.sip.flow import Flow
 from signaling.sip.message import Message, Pair, Request, Response
-from signaling.sip.uri import NameAddr
+from signaling.sip.uri import NameAddr, request_target
 
 
 @dataclass(slots=True)
@@ -106,4 +106,4 @@ class Dialog:
 
 
 def _contact(message: Message) -> str | None:
-    return str(message.contacts[0].uri) if message.contacts else None
+    return request_target(message.contacts[0].uri) if message.contacts else None

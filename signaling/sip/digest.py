@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from signaling.sip.message import Request, value_of
-from signaling.sip.syntax import BadSip, end_of_quoted, is_token, quote, split_list, unquote
+from signaling.sip.syntax import BadSip, is_quoted, is_token, quote, split_list, unquote
 from signaling.sip.uri import Uri
 
 MAX_NONCES = 10_000
@@ -253,7 +253,7 @@ def _fields(credentials: str) -> dict[str, str]:
         if not equals or not is_token(name) or name in fields:
             raise BadSip("malformed credentials")
         value = text.strip()
-        if value.startswith('"') and end_of_quoted(value, 0) != len(value):
+        if value.startswith('"') and not is_quoted(value):
             raise BadSip("malformed credentials")
         fields[name] = unquote(value)
     return fields

@@ -192,11 +192,11 @@ class Leg:
         self, transaction: Key, request: Request, flow: Flow, now: float
     ) -> list[Effect]:
         """A request within the dialog."""
+        if self.dialog is None:
+            return [_reply_early(transaction, request)]
         if not self._is_peer(request):
-            # An early dialog: its own INVITE is still open (14.2).
-            glare = request.method == "INVITE" and self.dialog is None
-            return [Reply(transaction, 491 if glare else 481)]
-        if self.dialog is None or not self.dialog.take(request):
+            return [Reply(transaction, 481)]
+        if not self.dialog.take(request):
             return [Reply(transaction, 500)]
         if request.method == "BYE":
             self._acceptance = None
@@ -207,8 +207,7 @@ class Leg:
             return [self._on_reinvite(Reinvite(transaction, request, flow), now)]
         if request.method == "INFO" and self.state in (State.ANSWERED, State.UP):
             return self._on_info(transaction, request)
-        answer = stock_answer(request)
-        return [Reply(transaction, answer.code, answer.headers)]
+        return [_stock_reply(transaction, request)]
 
     # Time.
 
@@ -310,8 +309,7 @@ class Leg:
         except BadSip:
             return [Reply(transaction, 400)]
         if press is None:
-            answer = stock_answer(request)
-            return [Reply(transaction, answer.code, answer.headers)]
+            return [_stock_reply(transaction, request)]
         return [Reply(transaction, 200), Tell(Pressed(self.id, press.digit, press.duration_ms))]
 
     def _on_further_success(self, response: Response) -> list[Effect]:
@@ -367,13 +365,25 @@ class Leg:
         return self.dialog is not None and request.from_tag == self.dialog.remote_tag
 
 
+def _reply_early(transaction: Key, request: Request) -> Reply:
+    """The answer to a phone that we still call: it may be any branch of a fork."""
+    if request.method == "INVITE":
+        return Reply(transaction, 491)  # Our own is still open (14.2).
+    # Not 481, by which the phone would take the call for lost (RFC 5057 5.1).
+    return _stock_reply(transaction, request)
+
+
+def _stock_reply(transaction: Key, request: Request) -> Reply:
+    answer = stock_answer(request)
+    return Reply(transaction, answer.code, answer.headers)
+
+
 def _rejected(leg_id: str, moment: Moment) -> Rejected:
     if moment.message is None:
         return Rejected(leg_id, moment.code, None, None)
     headers = moment.message.headers
-    return Rejected(
-        leg_id, moment.code, headers.first("reason"), _seconds(headers.first("retry-after"))
-    )
+    seconds = _seconds(headers.first("retry-after"))
+    return Rejected(leg_id, moment.code, headers.first("reason"), seconds)
 
 
 def _seconds(retry_after: str | None) -> int | None:

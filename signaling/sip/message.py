@@ -2,11 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from signaling.sip.syntax import BadSip, is_token, number, split_list
+from signaling.sip.syntax import TOKEN, BadSip, is_token, number, split_list
 from signaling.sip.uri import NameAddr, Uri
 from signaling.sip.via import Via
 
@@ -36,9 +35,9 @@ _COMPACT = {
     "v": "via",
     "x": "session-expires",
 }
-_CONTROL = bytes(octet for octet in (*range(32), 127) if octet not in b"\t\r\n")
+_CONTROL = bytes(octet for octet in (*range(32), 127) if octet != ord("\t"))
 _VERSION = re.compile(r"SIP/[0-9]\.[0-9]", re.IGNORECASE)
-_REQUEST_URI = re.compile(r"[^\x00-\x20\x7f]+")
+_CSEQ = re.compile(rf"([0-9]+)[ \t]+({TOKEN})")
 _CODE = re.compile(r"[1-6][0-9]{2}")
 
 Pair = tuple[str, str]
@@ -70,15 +69,16 @@ class Headers:
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = tuple(lines)
         self._index: dict[str, list[str]] = {}
-        for line in lines:
-            colon = line.find(":")
-            if colon < 0:
+        index = self._index
+        for line in self.lines:
+            written, colon, _ = line.partition(":")
+            if not colon:
                 raise BadSip("a header without a colon")
-            name = _name_of(line[:colon])
-            if name in self._index:
-                self._index[name].append(line)
+            name = _name_of(written)
+            if name in index:
+                index[name].append(line)
             else:
-                self._index[name] = [line]
+                index[name] = [line]
 
     @classmethod
     def of(cls, pairs: Iterable[Pair]) -> "Headers":
@@ -106,14 +106,21 @@ class Headers:
             raise BadSip(f"{name} must stand exactly once")
         return value_of(lines[0])
 
+    def at_most_one(self, name: str) -> str | None:
+        """The value of a header that may stand once, None without it; BadSip when it repeats."""
+        lines = self._index.get(name)
+        if lines is None:
+            return None
+        if len(lines) > 1:
+            raise BadSip(f"{name} stands more than once")
+        return value_of(lines[0])
+
     def values(self, name: str) -> list[str]:
         """All values of a list header, over its lines and their commas."""
-        return [
-            part
-            for line in self._index.get(name, ())
-            for part in split_list(value_of(line), ",")
-            if part
-        ]
+        values: list[str] = []
+        for line in self._index.get(name, ()):
+            values += split_list(value_of(line), ",")
+        return values if all(values) else [value for value in values if value]
 
 
 # The names are few and come with every message; an attacker's are soon pushed out.
@@ -127,7 +134,7 @@ def _name_of(written: str) -> str:
 
 def value_of(line: str) -> str:
     """The value of one header line, unfolded."""
-    value = line[line.index(":") + 1 :].strip(" \t\r\n")
+    value = line.partition(":")[2].strip(" \t\r\n")
     if "\r\n" in value:
         value = " ".join(part.strip(" \t") for part in value.split("\r\n"))
     if value.isascii():
@@ -135,8 +142,7 @@ def value_of(line: str) -> str:
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-@dataclass(frozen=True, slots=True)
-class CSeq:
+class CSeq(NamedTuple):
     """A request's place in its dialog, and the method that a response belongs to."""
 
     number: int
@@ -146,8 +152,7 @@ class CSeq:
 class Message:
     """What requests and responses share; every accessor raises BadSip for what it cannot read."""
 
-    def __init__(self, start_line: str, headers: Headers, rest: bytes) -> None:
-        self.start_line = start_line
+    def __init__(self, headers: Headers, rest: bytes) -> None:
         self.headers = headers
         # All that follows the blank line; Content-Length says how much of it is ours.
         self._rest = rest
@@ -155,9 +160,10 @@ class Message:
     @_Once
     def body(self) -> bytes:
         """The body as Content-Length bounds it (RFC 3261 18.3)."""
-        if not self.headers.named("content-length"):
+        bound = self.headers.at_most_one("content-length")
+        if bound is None:
             return self._rest
-        length = number(self.headers.only("content-length"), "Content-Length")
+        length = number(bound, "Content-Length")
         if length > len(self._rest):
             raise BadSip("Content-Length is beyond the end")
         return self._rest[:length]
@@ -201,20 +207,25 @@ class Message:
     @_Once
     def cseq(self) -> CSeq:
         """Number and method."""
-        words = self.headers.only("cseq").split()
-        if len(words) != 2 or not is_token(words[1]):
+        cseq = _CSEQ.fullmatch(self.headers.only("cseq"))
+        if cseq is None:
             raise BadSip("malformed CSeq")
-        return CSeq(number(words[0], "CSeq"), words[1])
+        digits, method = cseq.groups()
+        return CSeq(number(digits, "CSeq"), method)
 
     @_Once
     def contacts(self) -> list[NameAddr]:
         """The Contact headers; `*` is not an address and has to be looked for before."""
-        return [NameAddr.parse(value) for value in self._addresses("contact")]
+        return list(map(NameAddr.parse, self._addresses("contact")))
 
     @_Once
     def record_routes(self) -> list[str]:
         """The Record-Route headers as they came, each of them a readable address."""
-        return [value for value in self._addresses("record-route") if NameAddr.parse(value)]
+        routes = self._addresses("record-route")
+        for route in routes:
+            # A later request of ours asks for `lr`, when there is nobody left to refuse.
+            NameAddr.parse(route).uri.parameter("lr")
+        return routes
 
     def _addresses(self, name: str) -> list[str]:
         values = self.headers.values(name)
@@ -234,17 +245,25 @@ class Message:
             return None
         return self.body.decode("utf-8", "replace")
 
-    def __bytes__(self) -> bytes:
-        head = "\r\n".join((self.start_line, *self.headers.lines, "", ""))
+    def _written(self, start_line: str) -> bytes:
+        head = "\r\n".join((start_line, *self.headers.lines, "", ""))
         return head.encode("utf-8", "surrogateescape") + self._rest
 
 
 def _tag(address: NameAddr) -> str:
-    tag = address.parameter("tag")
-    if tag is None:
+    if not address.parameters:
         return ""
-    if len(tag) > 256 or not is_token(tag):
-        raise BadSip("malformed tag")
+    # Nearly always the tag is all there is.
+    tag = address.parameters.removeprefix(";tag=")
+    if not is_token(tag):
+        named = address.parameter("tag")
+        if named is None:
+            return ""
+        if not is_token(named):
+            raise BadSip("malformed tag")
+        tag = named
+    if len(tag) > 256:
+        raise BadSip("a tag is too long")
     return tag
 
 
@@ -260,7 +279,7 @@ class Request(Message):
         *,
         version: str = "SIP/2.0",
     ) -> None:
-        super().__init__(f"{method} {target} {version}", headers, rest)
+        super().__init__(headers, rest)
         self.method = method
         self.target = target
         self.version = version
@@ -273,18 +292,23 @@ class Request(Message):
     @property
     def max_forwards(self) -> int:
         """How many hops are left; 70 where nothing is said (RFC 3261 16.6, step 3)."""
-        if not self.headers.named("max-forwards"):
-            return 70
-        return number(self.headers.only("max-forwards"), "Max-Forwards", maximum=255)
+        left = self.headers.at_most_one("max-forwards")
+        return 70 if left is None else number(left, "Max-Forwards", maximum=255)
+
+    def __bytes__(self) -> bytes:
+        return self._written(f"{self.method} {self.target} {self.version}")
 
 
 class Response(Message):
     """A response; `phrase` is for people only."""
 
     def __init__(self, code: int, phrase: str, headers: Headers, rest: bytes = b"") -> None:
-        super().__init__(f"SIP/2.0 {code} {phrase}", headers, rest)
+        super().__init__(headers, rest)
         self.code = code
         self.phrase = phrase
+
+    def __bytes__(self) -> bytes:
+        return self._written(f"SIP/2.0 {self.code} {self.phrase}")
 
 
 def parse(data: bytes) -> Request | Response:
@@ -297,22 +321,18 @@ def parse(data: bytes) -> Request | Response:
     head, blank, rest = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     if not blank:
         raise BadSip("the headers do not end")
-    lines = head.count(b"\r\n")
-    if (
-        lines != head.count(b"\r")
-        or lines != head.count(b"\n")
-        or len(head.translate(None, _CONTROL)) < len(head)
-    ):
-        raise BadSip("control characters in the headers")
-    start, *headers = _lines(head.decode("utf-8", "surrogateescape"))
+    start, *headers = _lines(head)
     if start[:4].upper() == "SIP/":
         return _response(start, Headers(headers), rest)
     return _request(start, Headers(headers), rest)
 
 
-def _lines(head: str) -> list[str]:
-    lines = head.split("\r\n")
-    if "\r\n " in head or "\r\n\t" in head or head[:1] in (" ", "\t"):
+def _lines(head: bytes) -> list[str]:
+    lines = head.decode("utf-8", "surrogateescape").split("\r\n")
+    # CR and LF come in pairs, where the lines were split, and else no control but the tab.
+    if len(head.translate(None, _CONTROL)) != len(head) - 2 * (len(lines) - 1):
+        raise BadSip("control characters in the headers")
+    if min(lines) < "!":  # some line begins with a blank
         lines = _unfolded(lines)
     if len(lines) > MAX_LINES + 1:
         raise BadSip("too many headers")
@@ -338,9 +358,11 @@ def _request(start: str, headers: Headers, rest: bytes) -> Request:
     if len(words) != 3:
         raise BadSip("malformed request line")
     method, target, version = words
+    # No other control character came this far.
     if not (
         is_token(method)
-        and _REQUEST_URI.fullmatch(target)
+        and target
+        and "\t" not in target
         and (version == "SIP/2.0" or _VERSION.fullmatch(version))
     ):
         raise BadSip("malformed request line")

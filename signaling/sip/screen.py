@@ -44,6 +44,8 @@ def _read(request: Request) -> None:
         raise BadSip("the CSeq names another method")
     if not request.from_tag:
         raise BadSip("From has no tag")
+    if request.uri.headers:
+        raise BadSip("the Request-URI has headers")
     _ = (request.call_id, request.to_tag, request.body)
     if request.method == "INVITE":
         if len(request.contacts) != 1:

@@ -204,6 +204,8 @@ class SipStack:
             return
 
     def _receive_response(self, response: Response, now: float) -> None:
+        if len(response.headers.values("via")) != 1:
+            return  # It was meant for a hop further back (RFC 3261 8.1.3.3).
         _ = (response.call_id, response.from_tag, response.to_tag, response.body)
         if response.cseq.method == "INVITE" and response.code < 300:
             _ = (response.contacts, response.record_routes)

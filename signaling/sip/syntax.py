@@ -1,16 +1,25 @@
 """The lexical rules that SIP's headers and URIs share: numbers, tokens, quoted strings, lists."""
 
 import re
-from collections.abc import Iterator
 
 from signaling.shared.errors import BadMessage
 
 MAX_NUMBER = 2**32 - 1
 
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_MARKS = {",": re.compile(r'[",<]'), ";": re.compile(r'[";<]')}
-# The two alternatives exclude each other, so a match is one pass; callers give up when it fails.
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+TOKEN = r"[A-Za-z0-9\-.!%*_+`'~]+"
+QUOTED = r'"(?:[^"\\]|\\.)*"'
+"""The two alternatives exclude each other, so a match is one pass."""
+
+_TOKEN = re.compile(TOKEN)
+_QUOTED = re.compile(QUOTED, re.DOTALL)
+# A value without commas that separate, as nearly every Contact is: a bracket and a quoted string
+# at most. It gives nothing back, so a text that is otherwise was still looked at once.
+_SINGLE = re.compile(r'[^,"<]*+(?:<[^>]*+>)?+[^,"<]*+(?:"[^"\\]*+")?+[^,"<]*+')
+# What closes comes whole, so a quote or bracket alone is one that never does.
+_MARKS = {
+    separator: re.compile(rf'"[^"\\]*"|{QUOTED}|<[^>]*>|["<{separator}]', re.DOTALL)
+    for separator in ",;"
+}
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
@@ -39,49 +48,32 @@ def split_list(text: str, separator: str) -> list[str]:
     """The parts between separators (`,` or `;`) that stand outside quotes and <>, stripped."""
     if '"' not in text and "<" not in text:
         return [part.strip() for part in text.split(separator)]
+    if separator == "," and _SINGLE.fullmatch(text):
+        return [text.strip()]
     parts = []
     start = 0
-    for at in _top_level(text, separator):
-        parts.append(text[start:at].strip())
-        start = at + 1
+    for mark in _MARKS[separator].finditer(text):
+        found = mark[0]
+        if found == separator:
+            parts.append(text[start : mark.start()].strip())
+            start = mark.end()
+        elif len(found) == 1:
+            raise BadSip("a quoted string or an angle bracket does not close")
     parts.append(text[start:].strip())
     return parts
 
 
-def _top_level(text: str, separator: str) -> Iterator[int]:
-    at = 0
-    marks = _MARKS[separator]
-    while mark := marks.search(text, at):
-        at = mark.end()
-        if mark[0] == '"':
-            at = end_of_quoted(text, mark.start())
-        elif mark[0] == "<":
-            at = end_of_angled(text, mark.start())
-        else:
-            yield mark.start()
-
-
-def end_of_quoted(text: str, start: int) -> int:
-    """The place after the quoted string that begins at `start`; BadSip if it never ends."""
-    quoted = _QUOTED.match(text, start)
-    if quoted is None:
-        raise BadSip("a quoted string does not end")
-    return quoted.end()
-
-
-def end_of_angled(text: str, start: int) -> int:
-    """The place after the `>` that closes the `<` at `start`; BadSip if there is none."""
-    end = text.find(">", start)
-    if end < 0:
-        raise BadSip("an angle bracket does not close")
-    return end + 1
+def is_quoted(text: str) -> bool:
+    """Whether the text is one quoted string and nothing else."""
+    return _QUOTED.fullmatch(text) is not None
 
 
 def unquote(text: str) -> str:
     """The content of a quoted string; any other text as it is."""
     if len(text) < 2 or text[0] != '"' or text[-1] != '"':
         return text
-    return _ESCAPED.sub(r"\1", text[1:-1])
+    content = text[1:-1]
+    return _ESCAPED.sub(r"\1", content) if "\\" in content else content
 
 
 def quote(text: str) -> str:
@@ -92,12 +84,13 @@ def quote(text: str) -> str:
 
 def parameter(text: str, name: str) -> str | None:
     """The value of a parameter in `;a=1;b`: unquoted, empty for a flag, None when absent."""
-    parts = split_list(text, ";")
-    if "" in parts[1:-1]:
+    # The first part is the nothing before the first semicolon.
+    parts = split_list(text, ";")[1:]
+    if "" in parts[:-1]:
         raise BadSip("an empty parameter")
     for part in parts:
         key, _, value = part.partition("=")
-        if key.rstrip().lower() == name:
+        if key == name or key.rstrip().lower() == name:
             return unquote(value.lstrip())
     return None
 

@@ -1,16 +1,21 @@
 """The Via header: where the answer to a request goes (RFC 3261 18.2, RFC 3581)."""
 
-from dataclasses import dataclass
+import re
+from typing import NamedTuple
 
 from signaling.sip.flow import Flow
-from signaling.sip.syntax import BadSip, is_token, parameter, without_parameters
-from signaling.sip.uri import parse_host_port
+from signaling.sip.syntax import TOKEN, BadSip, number, parameter, without_parameters
+from signaling.sip.uri import HOST
 
 MAGIC_COOKIE = "z9hG4bK"
 
+_HOP = re.compile(
+    rf"[ \t]*[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*({TOKEN})[ \t]+"
+    rf"({HOST})[ \t]*(?::[ \t]*([0-9]+)[ \t]*)?"
+)
 
-@dataclass(frozen=True, slots=True)
-class Via:
+
+class Via(NamedTuple):
     """One hop of the way back (RFC 3261 20.42)."""
 
     transport: str
@@ -22,15 +27,12 @@ class Via:
     def parse(cls, text: str) -> "Via":
         """Raises BadSip; blanks around the slashes and colons are legal."""
         sent, semicolon, parameters = text.partition(";")
-        protocol, slash, rest = sent.partition("/")
-        version, slash_too, rest = rest.partition("/")
-        if (protocol.strip().upper(), version.strip()) != ("SIP", "2.0") or not slash_too:
+        hop = _HOP.fullmatch(sent)
+        if hop is None:
             raise BadSip("malformed Via")
-        words = rest.split(None, 1)
-        if len(words) != 2 or not is_token(words[0]):
-            raise BadSip("malformed Via")
-        host, port = parse_host_port(words[1].strip())
-        return cls(words[0].upper(), host, port, semicolon + parameters)
+        transport, host, port = hop.groups()
+        whole = number(port, "port", maximum=65_535) if port else None
+        return tuple.__new__(cls, (transport.upper(), host.lower(), whole, semicolon + parameters))
 
     def parameter(self, name: str) -> str | None:
         """The value of a parameter: empty for a flag, None when absent."""

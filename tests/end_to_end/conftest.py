@@ -1,7 +1,9 @@
 """What the end-to-end tests share: one server, sounds, browsers and telephones."""
 
+import itertools
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -91,7 +93,7 @@ async def alice(chromium: Browser, server: Server) -> AsyncIterator[Softphone]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[StartLinphone]:
     """Starts telephones that speak with voice b and are registered with the server."""
-    started: list[tuple[Linphone, bool]] = []
+    folders = (tmp_path / f"linphone{number}" for number in itertools.count())
 
     async def start(
         person: Person,
@@ -113,23 +115,24 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
             max_calls=max_calls,
             transport=transport,
         )
-        folder = tmp_path / f"linphone{len(started)}"
-        phone = await Linphone.start(line, folder, speech=sounds.b.looped, auto_answer=auto_answer)
-        started.append((phone, welcome))
+        phone = await Linphone.start(
+            line, next(folders), speech=sounds.b.looped, auto_answer=auto_answer
+        )
+        # one that was refused asks for a password and takes no commands
+        started.push_async_callback(phone.close if welcome else phone.kill)
         if welcome:
             await phone.registered()
         return phone
 
-    yield start
-    for phone, welcome in started:
-        # one that was refused asks for a password and takes no commands
-        await (phone.close() if welcome else phone.kill())
+    # The others are ended too when one does not obey.
+    async with AsyncExitStack() as started:
+        yield start
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def baresip(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[StartBaresip]:
     """Starts telephones that speak with voice b over TCP and are registered with the server."""
-    started: list[Baresip] = []
+    folders = (tmp_path / f"baresip{number}" for number in itertools.count())
 
     async def start(person: Person, *, codec: str = "PCMU", auto_answer: bool = False) -> Baresip:
         ports = take_ports()
@@ -141,15 +144,13 @@ async def baresip(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterat
             codec=codec,
             auto_answer=auto_answer,
         )
-        folder = tmp_path / f"baresip{len(started)}"
-        phone = await Baresip.start(phone_set, folder, speech=sounds.b.looped)
-        started.append(phone)
+        phone = await Baresip.start(phone_set, next(folders), speech=sounds.b.looped)
+        started.push_async_callback(phone.close)
         await phone.registered()
         return phone
 
-    yield start
-    for phone in started:
-        await phone.close()
+    async with AsyncExitStack() as started:
+        yield start
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -20,6 +20,9 @@ CODECS: dict[str, tuple[str, int, int]] = {
     "G729": ("G729", 8000, 1),
 }
 
+# It ends its calls and waits for the registrar first, for seconds each on a busy machine.
+QUIT_SECONDS = 30.0
+
 # how Linphone words the end of a call; other failures it calls an error
 ENDED_NORMALLY = "No error"
 DECLINED = "Call declined"
@@ -255,8 +258,9 @@ class Linphone:
         """Quit as a person does, so that it unregisters; by force when it does not obey."""
         self.write("quit")
         try:
-            await self._program.wait()
-        except ProgramFailed:
+            await self._program.wait(seconds=QUIT_SECONDS)
+        except ProgramFailed as failure:
+            failure.add_note(f"{self.line.user}'s Linphone did last:\n{self._log_text()[-3000:]}")
             await self._program.stop()
             raise
 

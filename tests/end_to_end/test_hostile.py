@@ -5,17 +5,18 @@ import socket
 
 import pytest
 
+from signaling.sip.framing import KEEP_ALIVE, Framer
 from tests.end_to_end.server import Server
 from tests.end_to_end.waiting import eventually
 from tests.sip import data
-from tests.sip.test_hostile import hostile
+from tests.sip.test_hostile import agreed_to, hostile
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DATAGRAMS, STREAMS, SLOW = 6_000, 60, 40
 SECONDS = 10.0
-# What the server says to it is of its own kind, and never yes to a call or a registration.
-UNWANTED = (b"CSeq: 20 INVITE", b"CSeq: 20 REGISTER")
+# What may be agreed to without a phone of ours: neither asks for anything that costs.
+HARMLESS = {"OPTIONS", "INFO"}
 GROWTH_KILOBYTES = 40_000
 
 
@@ -78,15 +79,21 @@ async def throw_datagrams(server: Server) -> list[bytes]:
     return ear.heard
 
 
-async def throw_stream(server: Server, raw: bytes) -> None:
+async def throw_stream(server: Server, raw: bytes) -> bytes:
+    """What the server says to a stream of mutated messages, until it closes or falls silent."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.ports.sip)
+    said = b""
     try:
         writer.write(raw)
         await writer.drain()
-        async with asyncio.timeout(0.5):
-            await reader.read()
+        while True:
+            async with asyncio.timeout(0.5):
+                chunk = await reader.read(65_536)
+            if not chunk:
+                return said
+            said += chunk
     except (TimeoutError, ConnectionError):
-        pass
+        return said
     finally:
         writer.close()
 
@@ -94,12 +101,13 @@ async def throw_stream(server: Server, raw: bytes) -> None:
 async def test_it_goes_on_and_agrees_to_nothing(server: Server) -> None:
     before, resident = await server.counts(), server.resident_kilobytes()
     answers = await throw_datagrams(server)
-    assert answers
-    assert not [a for a in answers if b" 2" in a[:9] and any(sign in a for sign in UNWANTED)]
+    assert "OPTIONS" in agreed_to(answers) <= HARMLESS
 
     messages = hostile(10 * STREAMS)
     streams = [b"".join(next(messages) for _ in range(10)) for _ in range(STREAMS)]
-    await asyncio.gather(*(throw_stream(server, raw) for raw in streams))
+    said = await asyncio.gather(*(throw_stream(server, raw) for raw in streams))
+    whole = [message for each in said for message in Framer().feed(each)]
+    assert agreed_to([message for message in whole if message != KEEP_ALIVE]) <= HARMLESS
     slow = [socket.create_connection(("127.0.0.1", server.ports.sip)) for _ in range(SLOW)]
     for number, each in enumerate(slow):
         each.sendall(data.INVITE[: 20 * number])
@@ -111,7 +119,8 @@ async def test_it_goes_on_and_agrees_to_nothing(server: Server) -> None:
     for each in slow:
         each.close()
     now = await server.counts()
+    # Before, something of an earlier test may still have been closing.
     for name in ("calls", "legs", "dialogs", "contacts", "media_legs", "ports", "descriptors"):
-        assert now[name] == before[name], name
+        assert now[name] <= before[name], name
     assert server.resident_kilobytes() - resident < GROWTH_KILOBYTES
     assert "Traceback" not in server.program.output

@@ -7,7 +7,7 @@ import os
 import signal
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -95,11 +95,10 @@ async def test_a_device_that_trusts_the_house_logs_in_and_opens_a_session(tmp_pa
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await stranger.get(f"https://127.0.0.1:{ports.tls}/")
         for host in ("127.0.0.1", "localhost"):
-            async with trusting(authority) as http:
-                group = Clients(http, f"https://{host}:{ports.tls}")
+            async with trusting(authority) as http, AsyncExitStack() as leaving:
+                group = Clients(http, f"https://{host}:{ports.tls}", leaving)
                 alice = await group.online(ALICE, device=host)
                 assert (await alice.request("session.ping", seq=0))["server_time"]
-                await alice.close()
 
 
 async def test_the_page_works_in_a_browser_that_trusts_the_certificate(

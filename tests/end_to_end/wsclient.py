@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
@@ -192,27 +192,22 @@ class Client:
 @asynccontextmanager
 async def clients(server_url: str) -> AsyncIterator["Clients"]:
     """A place to get clients from; they have left after the block."""
-    async with aiohttp.ClientSession() as http:
-        group = Clients(http, server_url)
-        try:
-            yield group
-        finally:
-            for client in group.members:
-                await client.close()
+    async with aiohttp.ClientSession() as http, AsyncExitStack() as leaving:
+        yield Clients(http, server_url, leaving)
 
 
 class Clients:
     """Logs people in and keeps their clients."""
 
-    def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
-        self.members: list[Client] = []
+    def __init__(self, http: aiohttp.ClientSession, url: str, leaving: AsyncExitStack) -> None:
+        self._leaving = leaving
         self._http = http
         self._url = url
 
     def twin(self, client: Client) -> Client:
         """A second holder of a client's session and position, without a socket."""
         copy = client.copy()
-        self.members.append(copy)
+        self._leaving.push_async_callback(copy.close)
         return copy
 
     async def log_in(self, person: Person, *, device: str) -> Client:
@@ -222,7 +217,7 @@ class Clients:
             assert response.status == 200, await response.text()
             token = (await response.json())["token"]
         client = Client(self._http, token, device)
-        self.members.append(client)
+        self._leaving.push_async_callback(client.close)
         return client
 
     async def online(self, person: Person, *, device: str) -> Client:

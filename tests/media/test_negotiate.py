@@ -92,6 +92,19 @@ class TestAgree:
         offer = phone("0 96", "rtpmap:96 opus/48000/2")
         assert negotiate.agree(parse(offer), Profile.RTP).codec == "opus/48000/2"
 
+    def test_a_codec_is_known_by_its_name_and_rate_and_not_by_its_number(self) -> None:
+        offer = phone(
+            "111 0 9 96 97",
+            "rtpmap:111 speex/16000",
+            "rtpmap:0 PCMU/16000",
+            "rtpmap:9 L16/8000",
+            "rtpmap:96 pcma/8000",
+            "rtpmap:97 opus/16000",
+        )
+        agreement = negotiate.agree(parse(offer), Profile.RTP)
+        assert (agreement.codec, agreement.payload_type) == ("PCMA/8000", 96)
+        assert negotiate.carried(parse(offer)) == ("PCMA/8000",)
+
     def test_else_the_offers_first_wins(self) -> None:
         allowed = ("PCMU/8000", "PCMA/8000")
         assert negotiate.agree(parse(phone("8 0")), Profile.RTP, allowed).codec == "PCMA/8000"
@@ -124,6 +137,13 @@ class TestAgree:
         offer = BROWSER if profile is Profile.RTP else OPUS_PHONE
         with pytest.raises(IncompatibleMedia):
             negotiate.agree(parse(offer), profile)
+
+    def test_a_direction_of_the_whole_session_counts_for_its_audio(self) -> None:
+        offer = parse(phone("0").replace("t=0 0", "t=0 0\r\na=sendonly"))
+        agreement = negotiate.agree(offer, Profile.RTP)
+        assert (agreement.peer_listens, agreement.peer_talks) == (False, False)
+        answer = negotiate.make_answer(offer, agreement, RTP, session_id=7)
+        assert parse(answer).media[0].direction == "recvonly"
 
     @pytest.mark.parametrize(
         ("direction", "listens"),
@@ -163,6 +183,20 @@ class TestRtp:
     def test_a_host_that_is_no_address_is_none(self, host: str) -> None:
         offer = parse(OPUS_PHONE.replace("c=IN IP4 192.0.2.9", f"c=IN IP4 {host}"))
         assert negotiate.rtp_remote(offer).host is None
+
+    def test_a_linphone_offer_with_bare_parameters_fax_and_video_is_answered(self) -> None:
+        """fmtp:18 without an rtpmap, T.38, and a c= that is a name."""
+        offer = phone(
+            "96 18 0 101",
+            "rtpmap:96 opus/48000/2",
+            "fmtp:18 annexb=yes",
+            "rtpmap:101 telephone-event/48000",
+            "ptime:20",
+        ).replace("c=IN IP4 192.0.2.9", "c=IN IP4 phone.example.org")
+        offer += "m=image 7300 udptl t38\r\nm=video 7200 RTP/AVP 97\r\na=rtpmap:97 H264/90000\r\n"
+        audio, image, video = answer_to(offer, RTP).media
+        assert (audio.formats, audio.port) == (("96", "101"), RTP.port)
+        assert [each.rejected for each in (image, video)] == [True, True]
 
     def test_our_offer_names_all_codecs_opus_first_and_events_at_each_rate(self) -> None:
         offer = parse(negotiate.make_offer(RTP, (), session_id=7))

@@ -101,6 +101,30 @@ class TestSections:
         section = described("m=audio 1 RTP/AVP 18\na=fmtp:18 annexb=no")
         assert section.codecs() == [Codec(18, "G729", 8000, 1, "annexb=no")]
 
+    @pytest.mark.parametrize(
+        ("number", "key"),
+        [
+            (0, "pcmu/8000"),
+            (3, "gsm/8000"),
+            (4, "g723/8000"),
+            (8, "pcma/8000"),
+            (9, "g722/8000"),
+            (10, "l16/44100/2"),
+            (11, "l16/44100"),
+            (13, "cn/8000"),
+            (15, "g728/8000"),
+            (18, "g729/8000"),
+        ],
+    )
+    def test_every_static_type_of_a_phone_is_known(self, number: int, key: str) -> None:
+        """RFC 3551, table 4."""
+        (codec,) = described(f"m=audio 1 RTP/AVP {number}").codecs()
+        assert codec.key == key
+
+    def test_a_static_type_with_an_rtpmap_is_what_that_says(self) -> None:
+        (codec,) = described("m=audio 1 RTP/AVP 0\na=rtpmap:0 speex/16000").codecs()
+        assert codec.key == "speex/16000"
+
     def test_a_dynamic_type_without_rtpmap_is_left_out(self) -> None:
         assert described("m=audio 1 RTP/AVP 96 8").codecs() == [Codec(8, "PCMA", 8000, 1, "")]
 

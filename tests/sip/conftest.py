@@ -1,4 +1,4 @@
-"""A door to knock at, in front of a real store."""
+"""A stack at a desk, and a door to knock at in front of a real store."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.installation import PASSWORD, installation
+from tests.sip.desk import Desk
 from tests.sip.door import SECRET, Door
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
 
 
 @pytest.fixture

@@ -144,3 +144,16 @@ def answer_to(
         f"{more}{content}Content-Length: {{length}}\n\n",
         body,
     )
+
+
+def from_callee(invite: Request, method: str, cseq: int, body: str = "") -> bytes:
+    """A request of the side that we called."""
+    content = "Content-Type: application/sdp\n" if body else ""
+    return data.wire(
+        f"{method} sip:alice@198.51.100.1 SIP/2.0\n"
+        f"Via: SIP/2.0/UDP 192.0.2.20:5102;branch=z9hG4bKcallee{cseq};rport\n"
+        f"From: {invite.headers.only('to')};tag=peer\nTo: {invite.headers.only('from')}\n"
+        f"Call-ID: {invite.call_id}\nCSeq: {cseq} {method}\nMax-Forwards: 70\n"
+        f"Contact: <sip:bob@192.0.2.20:5102>\n{content}Content-Length: {{length}}\n\n",
+        body,
+    )

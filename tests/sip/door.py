@@ -123,8 +123,8 @@ class Door:
             ("z9hG4bK.4dTPmVzQW", f"z9hG4bK{number}"),
             ("CSeq: 20", f"CSeq: {number + 100}"),
             ("Expires: 120", "\r\n".join([f"Expires: {expires}", *headers])),
+            ("sip:alice@", f"sip:{name}@"),
         )
-        raw = raw.replace(b"sip:alice@phones.test", f"sip:{name}@phones.test".encode())
         if contact is not None:
             raw = re.sub(rb"Contact: [^\r]*", lambda _: f"Contact: {contact}".encode(), raw)
         self.sent.clear()

@@ -1,11 +1,20 @@
 """Phones at the door: who is let in, who is ignored, and what rests on a connection."""
 
+import re
 from pathlib import Path
 
 from signaling.sip.digest import authorization
 from signaling.sip.flow import Flow
+from signaling.sip.message import Response
 from tests.installation import installation
 from tests.sip.door import DOMAIN, ELSEWHERE, SECRET, TCP, UDP, URI, Door
+
+
+def without_what_varies(response: Response) -> str:
+    """A response but for nonces, tags and numbers that no two have in common."""
+    return re.sub(
+        r'\bt[0-9]+|nonce="[^"]*"|z9hG4bK[0-9]+|CSeq: [0-9]+', "", bytes(response).decode()
+    )
 
 
 class TestTheGate:
@@ -21,6 +30,30 @@ class TestTheGate:
     async def test_garbled_credentials_are_told_so(self, door: Door) -> None:
         door.agent.receive(door.invite("Authorization: Digest realm"), ELSEWHERE)
         assert door.codes() == [400]
+
+    async def test_a_scheme_that_nobody_knows_is_no_answer_to_the_challenge(
+        self, door: Door
+    ) -> None:
+        """RFC 4475 3.3.7."""
+        answer = await door.ask(ELSEWHERE, "Authorization: NoOneKnowsThisScheme opaque-data=here")
+        assert answer is not None
+        assert answer.code == 401
+
+    async def test_nobody_learns_who_has_an_account(self, door: Door) -> None:
+        told = []
+        for name in ("alice", "nobody"):
+            challenged = await door.ask(ELSEWHERE, name=name)
+            assert challenged is not None
+            challenge = challenged.headers.first("www-authenticate") or ""
+            value = authorization(challenge, name, "wrong", "REGISTER", URI, cnonce="c")
+            refused = await door.ask(ELSEWHERE, f"Authorization: {value}", name=name)
+            assert refused is not None
+            told.append([without_what_varies(challenged), without_what_varies(refused)])
+        assert [each.partition("\r\n")[0] for each in told[0]] == [
+            "SIP/2.0 401 Unauthorized",
+            "SIP/2.0 403 Forbidden",
+        ]
+        assert told[0] == [each.replace("nobody", "alice") for each in told[1]]
 
     async def test_a_nonce_given_to_another_host_is_stale(self, door: Door) -> None:
         signed = door.signed(door.challenged(UDP), SECRET)
@@ -56,6 +89,36 @@ class TestBans:
             answer = await door.ask(ELSEWHERE, f"Authorization: {value}")
             assert answer is not None
             assert answer.code == 401
+        assert await door.sign(ELSEWHERE, SECRET) == 200
+
+    async def test_nonces_of_another_address_count_for_nothing(self, door: Door) -> None:
+        """Who asks from his own address cannot ban the one he writes into his packets."""
+        for _ in range(5):
+            challenged = await door.ask(TCP)
+            assert challenged is not None
+            challenge = challenged.headers.first("www-authenticate") or ""
+            value = authorization(challenge, "alice", "wrong", "REGISTER", URI, cnonce="c")
+            answer = await door.ask(ELSEWHERE, f"Authorization: {value}")
+            assert answer is not None
+            assert answer.code == 401
+        assert await door.sign(ELSEWHERE, SECRET) == 200
+
+    async def test_credentials_that_are_played_again_count_for_nothing(self, door: Door) -> None:
+        """Whoever recorded them could have their owner banned from his own address."""
+        challenged = await door.ask(ELSEWHERE)
+        assert challenged is not None
+        challenge = challenged.headers.first("www-authenticate") or ""
+        value = authorization(challenge, "alice", SECRET, "REGISTER", URI, cnonce="c")
+        codes = []
+        for _ in range(6):
+            answer = await door.ask(ELSEWHERE, f"Authorization: {value}", expires="0")
+            codes.append(answer and answer.code)
+        assert codes == [200, *[401] * 5]
+        assert await door.sign(ELSEWHERE, SECRET) == 200
+
+    async def test_challenges_alone_ban_nobody(self, door: Door) -> None:
+        for _ in range(20):
+            await door.ask(ELSEWHERE)
         assert await door.sign(ELSEWHERE, SECRET) == 200
 
     async def test_another_name_before_the_own_one_hides_nobody(self, door: Door) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from signaling.call_actions import Ring, ShowEnd
 from signaling.call_model import EndpointKind
+from signaling.mailbox import Invitation
+from signaling.shared.messages import Party
 from signaling.sip.phone_calls import PhoneCalls
 from tests.exchange import Exchange, tab, until
 from tests.installation import PASSWORD
@@ -19,10 +21,10 @@ class House:
     def __init__(self, door: Door) -> None:
         self.door = door
         self.exchange = Exchange(tab("bob"))
-        calls = PhoneCalls(
+        self.calls = PhoneCalls(
             door.agent, door.admission, door.registrations, self.exchange.board, domain=DOMAIN
         )
-        self.exchange.board.connect(EndpointKind.CONTACT, calls, lambda account: [])
+        self.exchange.board.connect(EndpointKind.CONTACT, self.calls, lambda account: [])
         self.exchange.own_domains.add(DOMAIN)
 
     async def invite(self, secret: str = SECRET, name: str = "alice", **changed: str) -> bytes:
@@ -65,6 +67,27 @@ async def test_nobody_calls_in_the_name_of_another(house: House) -> None:
     await house.invite(name="carol")
     assert await house.final() == 403
     assert house.exchange.board.count() == 0
+
+
+async def test_a_name_that_looks_like_an_address_is_nobody_s_address(house: House) -> None:
+    await house.invite(**{'From: "Alice" <': 'From: "<sip:bob@phones.test>" <'})
+    await house.exchange.phones.hears("bob", Ring)
+    caller = house.exchange.phones.invitations["bob"].caller
+    assert (caller.address, caller.name) == ("alice@phones.test", "alice")
+
+
+async def test_a_phone_is_called_by_the_uri_that_it_registered(house: House) -> None:
+    """With its push parameters as they came: they are the phone's to read."""
+    assert await house.door.sign(UDP, SECRET) == 200
+    alice = await house.door.records.accounts.find_named("alice")
+    (endpoint,) = house.door.registrations.endpoints(alice)
+    invitation = Invitation("call", Party("bob@phones.test", "Bob"), "alice", 0.0)
+    house.calls.perform(invitation, Ring(endpoint.id, 1, data.ANSWER))
+    invite = house.door.sent[-1][0]
+    contact = next(line for line in data.REGISTER.split(b"\r\n") if line.startswith(b"Contact"))
+    uri = contact[contact.index(b"<") + 1 : contact.index(b">")]
+    assert b"pn-prid=a:b&c=d" in uri
+    assert invite.startswith(b"INVITE %s SIP/2.0\r\n" % uri)
 
 
 async def test_an_invite_without_an_offer_is_told_what_it_lacks(house: House) -> None:

@@ -12,11 +12,6 @@ from tests.sip.desk import NOTHING, PEER, Desk
 from tests.sip.steady import STEADY
 
 
-@pytest.fixture
-def desk() -> Desk:
-    return Desk()
-
-
 def invite(*changes: tuple[str, str]) -> bytes:
     return data.edited(data.INVITE, *changes)
 
@@ -125,6 +120,17 @@ class TestResponses:
         assert flow == PEER
         for line in (second, "f:  <sip:alice@wsphone.test>;tag=opt", "i:\toptions-1  "):
             assert f"\r\n{line}\r\n".encode() in packet
+
+    def test_bytes_that_are_not_utf8_are_served_and_come_back_as_they_came(
+        self, desk: Desk
+    ) -> None:
+        name = "Andr\xe9".encode("latin-1")
+        desk.stack.receive(data.INVITE.replace(b'"Alice"', b'"%s"' % name), PEER, 0.0)
+        ((packet, _),) = desk.stack.outgoing()
+        assert b'From: "%s" <sip:alice@wsphone.test>' % name in packet
+        (event,) = desk.events()
+        assert isinstance(event, Received)
+        assert event.request.from_.display_name == "Andr\ufffd"
 
     def test_several_hops_on_one_line_are_kept(self, desk: Desk) -> None:
         (response,) = desk.receive(

@@ -16,6 +16,25 @@ from signaling.sip.syntax import (
 from tests.sip.steady import STEADY
 
 
+def letter_by_letter(text: str, separator: str) -> list[str] | None:
+    """The parts of a list, None when a quoted string or a bracket does not close."""
+    parts = [""]
+    end = ""
+    escaped = False
+    for letter in text:
+        if end:
+            if letter == end and not escaped:
+                end = ""
+            escaped = end == '"' and letter == "\\" and not escaped
+        elif letter in ('"', "<"):
+            end = {'"': '"', "<": ">"}[letter]
+        elif letter == separator:
+            parts.append("")
+            continue
+        parts[-1] += letter
+    return None if end else [part.strip() for part in parts]
+
+
 class TestNumber:
     @pytest.mark.parametrize(
         "text", ["", "-1", "+1", "1_0", " 1", "1.0", "0x1", "١٢", "²", "9" * 11, "9" * 5_000]
@@ -50,6 +69,22 @@ class TestSplitList:
         except BadSip:
             return
         assert ",".join(parts).replace(" ", "") == text.replace(" ", "")
+
+    @STEADY
+    @given(
+        st.lists(st.sampled_from(['"', "\\", "<", ">", ",", ";", " ", "a", '"b"', "<c>"])),
+        st.sampled_from(",;"),
+    )
+    def test_the_parts_are_those_that_reading_letter_by_letter_finds(
+        self, pieces: list[str], separator: str
+    ) -> None:
+        text = "".join(pieces)
+        expected = letter_by_letter(text, separator)
+        if expected is None:
+            with pytest.raises(BadSip):
+                split_list(text, separator)
+        else:
+            assert split_list(text, separator) == expected
 
     def test_many_unclosed_quotes_are_looked_at_once(self) -> None:
         # The first that does not close ends it, so no text is scanned once per quote.

@@ -3,6 +3,7 @@
 import pytest
 
 from signaling.sip.events import Received
+from signaling.sip.registrar import Registrar
 from tests.sip import torture
 from tests.sip.desk import NOTHING, Desk
 
@@ -14,11 +15,18 @@ def outcome(raw: bytes) -> int | str | None:
     (event,) = desk.events() or (None,)
     if isinstance(event, Received):
         assert codes == ([100] if event.request.method == "INVITE" else [])
-        return "call" if event.request.method == "INVITE" else "register"
+        return "call" if event.request.method == "INVITE" else registration(event)
     assert event is None
     desk.wait(200.0)
     assert desk.stack.counts() == NOTHING
     return codes[0] if codes else None
+
+
+def registration(received: Received) -> int | str:
+    """What a registrar makes of a REGISTER that a phone signed."""
+    registrar = Registrar(lambda: "id")
+    answer = registrar.register("sip:user@example.com", received.request, received.flow, 0.0)
+    return "register" if answer.code == 200 else answer.code
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,10 @@ class TestServerKey:
         other = request(data.edited(data.INVITE, (old, new)))
         assert server_key(other, "INVITE") != server_key(request(), "INVITE")
 
+    def test_another_method_is_another_transaction(self) -> None:
+        bye = data.edited(data.INVITE, ("INVITE sip", "BYE sip"), ("20 INVITE", "20 BYE"))
+        assert server_key(request(bye), "BYE") != server_key(request(), "INVITE")
+
     def test_without_the_magic_cookie_the_request_itself_is_the_key(self) -> None:
         old = data.edited(data.INVITE, ("z9hG4bK.ikgpD1fRt", "1"))
         newer = data.edited(old, ("20 INVITE", "21 INVITE"))

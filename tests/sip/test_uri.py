@@ -1,9 +1,20 @@
 """URIs and name-addr (RFC 3261 19.1, 20.10)."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from signaling.sip.syntax import BadSip
 from signaling.sip.uri import NameAddr, Uri, address_of_record
+from tests.sip.steady import STEADY
+
+ADDRESSES = (
+    r'"Alice \" A" <sip:alice@wsphone.test:5060;lr?a=b>;tag=1',
+    "Bob <sips:[2001:db8::1];transport=tcp> ;q=1",
+    "sip:bob:secret@host;tag=5",
+    '<tel:+49123;a=b>;a="b, <c>";d',
+)
+PIECES = (*'"\\<>,;:@=%?* []', "", "sip:", "<sip:a@b>", '"b"', "65536", "\u00e9")
 
 
 class TestUri:
@@ -17,6 +28,8 @@ class TestUri:
             "sip:+49%20123;ext=1@wsphone.test;user=phone?subject=x&priority=urgent",
             "sip:alice@192.0.2.1;pn-provider=fcm;pn-prid=a:b&c=d;pn-silent=1",
             "tel:+491234;phone-context=example.test",
+            "sip:host?a=b;c",
+            "sip:a;b?c@host",
         ],
     )
     def test_a_uri_is_written_as_it_was_read(self, text: str) -> None:
@@ -34,6 +47,15 @@ class TestUri:
         assert uri.parameter("lr") == ""
         assert uri.headers == "?a=b"
         assert Uri.parse("tel:+49123").username == "+49123"
+        assert Uri.parse("sip:host?a=b;c").parameters == ""
+        assert Uri.parse("sip:a;b?c@host").user == "a;b?c"
+
+    @pytest.mark.parametrize("text", ["sip:host;", "sip:host?", "sip:host;?"])
+    def test_parameters_and_headers_that_are_empty_are_none(self, text: str) -> None:
+        assert Uri.parse(text) == Uri.parse("sip:host")
+
+    def test_zeros_before_a_port_are_legal(self) -> None:
+        assert Uri.parse("sip:host:000005060").port == 5060
 
     @pytest.mark.parametrize(
         "text",
@@ -43,6 +65,9 @@ class TestUri:
             "bob@host",
             "sip:@host",
             "sip:a@b@c",
+            "sip:a@b;c@d",
+            "sip:a@b?c@d",
+            "sip:host:000000005060",
             "sip:bob@",
             "sip:bob@host:",
             "sip:bob@host:99999",
@@ -102,9 +127,44 @@ class TestNameAddr:
         assert address.display_name == 'Eve <sip:admin@d>" <sip:x@y>'
         assert address.parameter("tag") == "1"
 
+    @pytest.mark.parametrize(
+        "name", ['"Eve <sip:admin@d>"', '"<sip:admin@d>"', '"Eve <sip:admin@d>, <sip:x@y>"', '"<"']
+    )
+    def test_brackets_in_a_quoted_name_are_part_of_the_name(self, name: str) -> None:
+        """The same without a backslash, which takes the parser's short way."""
+        address = NameAddr.parse(f"{name} <sip:eve@evil.test>;tag=1")
+        assert (str(address.uri), address.display_name) == ("sip:eve@evil.test", name[1:-1])
+
+    def test_a_quoted_name_alone_is_no_address(self) -> None:
+        with pytest.raises(BadSip):
+            NameAddr.parse('"Eve <sip:admin@d>"')
+
     def test_without_brackets_the_parameters_are_the_headers(self) -> None:
         address = NameAddr.parse("sip:bob@host;tag=5")
         assert (address.uri.parameters, address.parameter("tag")) == ("", "5")
+
+    def test_without_brackets_a_quoted_parameter_is_the_headers_too(self) -> None:
+        address = NameAddr.parse('sip:bob@host;a="b@c";tag=5')
+        assert (address.uri.host, address.parameter("a")) == ("host", "b@c")
+
+    @STEADY
+    @given(
+        st.sampled_from(ADDRESSES),
+        st.lists(
+            st.tuples(st.integers(0, 60), st.integers(0, 2), st.sampled_from(PIECES)), max_size=4
+        ),
+    )
+    def test_what_was_understood_is_understood_again_when_we_write_it(
+        self, text: str, edits: list[tuple[int, int, str]]
+    ) -> None:
+        for at, length, piece in edits:
+            text = text[:at] + piece + text[at + length :]
+        try:
+            address = NameAddr.parse(text)
+        except BadSip:
+            return
+        again = NameAddr.parse(str(address))
+        assert (again.uri, again.parameters) == (address.uri, address.parameters)
 
     def test_instance_and_push_parameters_stay_as_they_came(self) -> None:
         text = (
@@ -132,8 +192,12 @@ class TestNameAddr:
             '"Bob" sip:a@b',
             'B"o"b <sip:a@b>',
             "<sip:a@b>tag=1",
+            "a;b <sip:a@b>",
+            "a, b <sip:a@b>",
+            "sip:a@b <sip:c@d",
             "<>",
             "*",
+            "sip:a@b?subject=x",
         ],
     )
     def test_what_is_no_address_is_refused(self, text: str) -> None:

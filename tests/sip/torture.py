@@ -212,6 +212,16 @@ VALID: list[tuple[str, bytes, int | str | None]] = [
         ),
         "register",
     ),
+    (
+        "cparam02",
+        other("cparam02", "REGISTER", contact="<sip:+19725552222@gw1.example.net;unknownparam>"),
+        "register",
+    ),
+    (
+        "regaut01",
+        other("regaut01", "REGISTER", more="Authorization: NoOneKnowsThisScheme opaque-data=here"),
+        "register",
+    ),
     ("sdp01", invite("sdp01", more="Accept: text/nobodyKnowsThis"), "call"),
     (
         "inv2543",
@@ -221,6 +231,38 @@ VALID: list[tuple[str, bytes, int | str | None]] = [
 ]
 
 INVALID: list[tuple[str, bytes, int | str | None]] = [
+    # Of what RFC 4475 leaves to the element, we refuse what could smuggle headers (escruri) or be
+    # read in two ways (regbadct), and overlook what nobody reads (baddate) or mistakes (badaspec).
+    (
+        "escruri",
+        invite("escruri", start="INVITE sip:user@example.com?Route=%3Csip:example.com%3E SIP/2.0"),
+        400,
+    ),
+    ("baddate", invite("baddate", more="Date: Fri, 01 Jan 2010 16:00:00 EST"), "call"),
+    (
+        "regbadct",
+        other(
+            "regbadct",
+            "REGISTER",
+            contact="sip:user@example.com?Route=%3Csip:sip.example.com%3E",
+        ),
+        400,
+    ),
+    (
+        "badaspec",
+        other("badaspec", "OPTIONS", to='"Watson, Thomas" < sip:t.watson@example.org >'),
+        200,
+    ),
+    (
+        "bcast",
+        b"SIP/2.0 200 OK\r\n"
+        b"Via: SIP/2.0/UDP 192.0.2.198;branch=z9hG4bK1324923\r\n"
+        b"Via: SIP/2.0/UDP 255.255.255.255;branch=z9hG4bK1saber23\r\n"
+        b"Call-ID: bcast.0384840201234ksdfak3j2erwedfsASdf\r\nCSeq: 35 INVITE\r\n"
+        b"From: sip:user@example.com;tag=11141343\r\n"
+        b"To: sip:user@example.edu;tag=2229\r\nContact: <sip:user@host28.example.com>\r\n\r\n",
+        None,
+    ),
     (
         "badinv01",
         invite(
