@@ -49,8 +49,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
     "push": {
-        Layer.SHELL: "worker",
-        Layer.CORE: "linphone payload schedule sender",
+        Layer.SHELL: "access_token fcm https webpush worker",
+        Layer.CORE: "answers endpoints linphone payload schedule sender vapid",
     },
 }
 
