@@ -35,6 +35,19 @@ def signing_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+def service_account(token_uri: str, project: str = PROJECT) -> dict[str, str]:
+    """What Firebase's console would give out."""
+    key = signing_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return {
+        "type": "service_account",
+        "project_id": project,
+        "private_key_id": "key-1",
+        "private_key": key.decode(),
+        "client_email": EMAIL,
+        "token_uri": token_uri,
+    }
+
+
 def error(
     status: int, code: str = "", *, field: str = "", headers: Mapping[str, str] | None = None
 ) -> Reply:
@@ -70,16 +83,7 @@ class FakeFcm:
         self.token_ready.set()
 
     def account(self, project: str = PROJECT) -> dict[str, str]:
-        """What Firebase's console would give out."""
-        key = signing_key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        return {
-            "type": "service_account",
-            "project_id": project,
-            "private_key_id": "key-1",
-            "private_key": key.decode(),
-            "client_email": EMAIL,
-            "token_uri": f"{self.server.url}/token",
-        }
+        return service_account(f"{self.server.url}/token", project)
 
     async def _answer(self, heard: Heard) -> Script:
         if heard.path == "/token":

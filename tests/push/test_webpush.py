@@ -5,12 +5,11 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from push.endpoints import EndpointRules
@@ -19,6 +18,7 @@ from push.sender import Outcome, Verdict, WebPush
 from push.vapid import Vapid
 from push.webpush import MAX_PAYLOAD_BYTES, WebPushSender
 from signaling.shared.errors import ConfigError
+from tests.push.fake_dns import Names
 from tests.push.fake_https import DROP, LOOPBACK, STALL, Certificates, FakeHttps, Reply, Script
 from tests.push.fake_webpush import HOST, FakeWebPush
 from tests.push.test_vapid import CONTACT, pem
@@ -28,33 +28,6 @@ ENOUGH_SECONDS = 20.0
 SOON = 0.05
 # For an exchange on loopback, on a machine that does other things too.
 LONG_ENOUGH = 2.0
-
-
-@dataclass
-class Names(AbstractResolver):
-    """A name server that gives the answers of `script`, and the last one for ever."""
-
-    script: list[Iterable[str]] = field(default_factory=lambda: [(LOOPBACK,)])
-    asked: list[str] = field(default_factory=list)
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        self.asked.append(host)
-        addresses = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        if not addresses:
-            raise OSError(None, "no such name")
-        return [self._result(host, port, address) for address in addresses]
-
-    async def close(self) -> None:
-        pass
-
-    @staticmethod
-    def _result(host: str, port: int, address: str) -> ResolveResult:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        return ResolveResult(
-            hostname=host, host=address, port=port, family=family, proto=0, flags=0
-        )
 
 
 @dataclass
