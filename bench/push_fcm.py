@@ -19,7 +19,7 @@ GOAL = 2500
 CALL = FcmPush(
     project=PROJECT,
     token="x" * 160,
-    data={"call": "0f8fad5b-d9cb-469f-a165-70867728950e", "from": "bob@phones.test"},
+    data={"call": "0f8fad5b-d9cb-469f-a165-70867728950e", "from_address": "bob@phones.test"},
     high_priority=True,
     ttl_seconds=45,
 )

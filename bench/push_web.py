@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Awaitable, Callable
+from ipaddress import ip_network
 
 import aiohttp
 import uvloop
@@ -36,7 +37,7 @@ def our_vapid() -> Vapid:
 
 
 async def ours(target: Service, pushes: int) -> Figure:
-    rules = EndpointRules([f"{HOST}:{target.port}"], ["127.0.0.1/32"])
+    rules = EndpointRules([f"{HOST}:{target.port}"], [ip_network("127.0.0.1/32")])
     sender = WebPushSender(our_vapid(), rules, ca_file=target.ca_file, look_up=Names)
     subscription = Browser().subscription(f"https://{HOST}:{target.port}/send/1")
     push = WebPush(subscription, PAYLOAD, ttl_seconds=45, urgency="high", topic="t")

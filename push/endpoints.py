@@ -1,7 +1,14 @@
 """Which Web Push endpoints may be reached: a list of hosts, and no address of a private network."""
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from yarl import URL
 
@@ -43,13 +50,17 @@ class EndpointRules:
 
     `hosts` are the operator's own beside the browsers': `push.example.org`, `*.example.org` or
     `push.example.org:8443`; no other port is reached. `networks` are special addresses, such as
-    `192.168.1.20/32`, that those hosts, and they alone, may have. Raises ValueError.
+    192.168.1.20/32, that those hosts, and they alone, may have. Raises ValueError.
     """
 
-    def __init__(self, hosts: Iterable[str] = (), networks: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        hosts: Iterable[str] = (),
+        networks: Iterable[IPv4Network | IPv6Network] = (),
+    ) -> None:
         self._own = tuple(_pattern(text) for text in hosts)
         self._all = (*(_pattern(text) for text in BROWSER_HOSTS), *self._own)
-        self._networks = tuple(ip_network(text) for text in networks)
+        self._networks = tuple(networks)
 
     def url_of(self, endpoint: str) -> URL:
         """The address to send to; raises Forbidden, with words that say why not.

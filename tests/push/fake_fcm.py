@@ -27,6 +27,8 @@ SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 # Google's assertions name this audience, wherever they are sent to.
 AUDIENCE = "https://oauth2.googleapis.com/token"
 FCM_ERROR = "type.googleapis.com/google.firebase.fcm.v1.FcmError"
+# What a message's data may not be named.
+RESERVED = ("from", "message_type")
 BAD_REQUEST = "type.googleapis.com/google.rpc.BadRequest"
 
 
@@ -116,10 +118,12 @@ class FakeFcm:
         if heard.method != "POST" or heard.path != f"/v1/projects/{PROJECT}/messages:send":
             return error(404)
         message = json.loads(heard.body)["message"]
-        values = message["data"].values()
-        if not message.get("token") or not all(isinstance(value, str) for value in values):
+        data = message.get("data", {})
+        if not message.get("token") or not all(isinstance(each, str) for each in data.values()):
             return error(400, "INVALID_ARGUMENT")
-        if sum(len(key) + len(value) for key, value in message["data"].items()) > 4096:
+        if sum(len(key) + len(value) for key, value in data.items()) > 4096:
+            return error(400, "INVALID_ARGUMENT", field="message.data")
+        if any(key in RESERVED or key.startswith(("google.", "gcm.")) for key in data):
             return error(400, "INVALID_ARGUMENT", field="message.data")
         self.accepted.append((message, token))
         name = f"projects/{PROJECT}/messages/{len(self.accepted)}"

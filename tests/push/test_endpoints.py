@@ -1,6 +1,6 @@
 """Which endpoints a push may go to."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -10,7 +10,7 @@ from signaling.shared.errors import Forbidden
 RULES = EndpointRules()
 HOUSE = EndpointRules(
     hosts=("ntfy.house.org", "*.up.example", "ntfy.lan:8443", "192.168.1.20", "[fd00::5]:8443"),
-    networks=("192.168.1.0/24", "fd00::/64"),
+    networks=(ip_network("192.168.1.0/24"), ip_network("fd00::/64")),
 )
 
 

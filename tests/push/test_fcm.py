@@ -23,7 +23,7 @@ SOON = 0.05
 CALL = FcmPush(
     project=PROJECT,
     token="a-token:of-a-phone",
-    data={"call": "c1", "from": "bob@phones.test", "name": "Böb"},
+    data={"call": "c1", "from_address": "bob@phones.test", "name": "Böb"},
     high_priority=True,
     ttl_seconds=45,
 )
@@ -79,9 +79,9 @@ class TestMessages:
         assert lab.fcm.accepted[0][0]["android"] == {"priority": "normal", "ttl": "0s"}
 
     async def test_a_notification_is_androids(self, lab: Lab) -> None:
-        await lab.send(replace(CALL, notification={"title": "Missed", "tag": "c1"}))
-        android = lab.fcm.accepted[0][0]["android"]
-        assert android["notification"] == {"title": "Missed", "tag": "c1"}
+        shown = {"title": "Missed", "tag": "c1"}
+        assert (await lab.send(replace(CALL, data={}, notification=shown))).reason == "200 OK"
+        assert lab.fcm.accepted[0][0]["android"]["notification"] == shown
 
     @pytest.mark.parametrize(
         "broken",
