@@ -14,11 +14,9 @@ log = logging.getLogger(__name__)
 
 _RENEW_AT = 0.8
 _RENEW_AGAIN_SECONDS = 30.0
-# After a failure, how soon a push may cause the next attempt.
-_TRY_AGAIN_SECONDS = 1.0
-_REFUSED_SECONDS = 60.0
-# A token that the provider rejects younger than this is not what is wrong.
-_SUSPECT_AFTER_SECONDS = 60.0
+_LONGEST_SECONDS = 24 * 3600.0
+
+_NONE_YET = Outcome(Verdict.RETRY, "no access token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +29,18 @@ class Grant:
 
 class GrantRefused(Exception):
     """The token endpoint does not accept our credentials; trying again would not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long a token endpoint is left in peace after it failed, and after it refused us.
+
+    A token that the provider rejects within `trust_seconds` is not what is wrong, and stays.
+    """
+
+    failed_seconds: float = 1.0
+    refused_seconds: float = 60.0
+    trust_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +63,15 @@ class AccessToken:
         self,
         name: str,
         fetch: Callable[[], Grant],
-        *,
-        suspect_after: float = _SUSPECT_AFTER_SECONDS,
+        pauses: Pauses,
     ) -> None:
         self._name = name
         self._fetch = fetch
-        self._suspect_after = suspect_after
+        self._pauses = pauses
         self._held: _Held | None = None
         self._renewal: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._failure = Outcome(Verdict.RETRY, "no access token")
+        self._failure = _NONE_YET
         self._try_at = 0.0
 
     @property
@@ -87,7 +96,7 @@ class AccessToken:
         held = self._held
         if held is None or held.token != token:
             return
-        if asyncio.get_running_loop().time() - held.since >= self._suspect_after:
+        if asyncio.get_running_loop().time() - held.since >= self._pauses.trust_seconds:
             self._held = None
 
     async def aclose(self) -> None:
@@ -120,16 +129,20 @@ class AccessToken:
         except GrantRefused as error:
             log.error("%s: no access token: %s", self._name, error)
             self._failure = Outcome(Verdict.FAULT, "credentials refused")
-            self._try_at = loop.time() + _REFUSED_SECONDS
-            self._arm(_REFUSED_SECONDS)
-        except Exception as error:  # noqa: BLE001  the edge to Google's library: the old token serves on
+            self._try_at = loop.time() + self._pauses.refused_seconds
+            self._arm(self._pauses.refused_seconds)
+        except Exception as error:  # noqa: BLE001  the edge of a thread: the old token serves on
             log.warning("%s: no access token yet: %s", self._name, type(error).__name__)
-            self._failure = Outcome(Verdict.RETRY, "no access token")
-            self._try_at = loop.time() + _TRY_AGAIN_SECONDS
+            self._failure = _NONE_YET
+            self._try_at = loop.time() + self._pauses.failed_seconds
             self._arm(_RENEW_AGAIN_SECONDS)
         else:
-            self._held = _Held(grant.token, began, began + grant.seconds)
-            self._arm(grant.seconds * _RENEW_AT)
+            self._failure = _NONE_YET
+            life = min(grant.seconds, _LONGEST_SECONDS)
+            self._held = _Held(grant.token, began, began + life)
+            # A token that is over at once must not have us ask without end.
+            self._try_at = loop.time() + self._pauses.failed_seconds
+            self._arm(max(life * _RENEW_AT, self._pauses.failed_seconds))
 
     def _arm(self, seconds: float) -> None:
         if self._timer is not None:

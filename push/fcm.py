@@ -19,7 +19,7 @@ from google.auth.transport.urllib3 import Request
 from google.oauth2.service_account import Credentials
 from yarl import URL
 
-from push.access_token import AccessToken, Grant, GrantRefused
+from push.access_token import AccessToken, Grant, GrantRefused, Pauses
 from push.answers import fcm_outcome
 from push.https import Https, client_tls
 from push.sender import FcmPush, Outcome, Verdict
@@ -31,6 +31,7 @@ _SCOPES = ("https://www.googleapis.com/auth/firebase.messaging",)
 _TOKEN_SECONDS = 10.0
 _WARM_SECONDS = 10.0
 _DEFAULT_LIFE_SECONDS = 3600.0
+_PAUSES = Pauses()
 
 ServiceAccount = Mapping[str, Any]
 """The JSON that Firebase's console gives out for a project."""
@@ -53,6 +54,7 @@ class FcmSender:
         token_url: str | None = None,
         ca_file: Path | None = None,
         clock: Callable[[], float] = time.time,
+        pauses: Pauses = _PAUSES,
     ) -> None:
         """`token_url` replaces the one that the accounts name; raises ConfigError."""
         self._clock = clock
@@ -60,7 +62,8 @@ class FcmSender:
         self._https = Https(ca_file=ca_file)
         tls = client_tls(ca_file)
         self._projects = dict(
-            _project(account, base=self._base, token_url=token_url, tls=tls) for account in accounts
+            _project(account, base=self._base, token_url=token_url, tls=tls, pauses=pauses)
+            for account in accounts
         )
 
     async def warm(self) -> None:
@@ -139,7 +142,12 @@ async def _token_within(token: AccessToken, seconds: float) -> str | Outcome:
 
 
 def _project(
-    account: ServiceAccount, *, base: URL, token_url: str | None, tls: ssl.SSLContext
+    account: ServiceAccount,
+    *,
+    base: URL,
+    token_url: str | None,
+    tls: ssl.SSLContext,
+    pauses: Pauses,
 ) -> tuple[str, _Project]:
     try:
         credentials = Credentials.from_service_account_info(account, scopes=_SCOPES)
@@ -150,7 +158,8 @@ def _project(
         raise ConfigError("push.fcm.credentials_file: has no project_id")
     if token_url is not None:
         credentials = credentials.with_token_uri(token_url)
-    token = AccessToken(f"FCM project {name}", functools.partial(_fetch, credentials, tls))
+    fetch = functools.partial(_fetch, credentials, tls)
+    token = AccessToken(f"FCM project {name}", fetch, pauses)
     return name, _Project(base / "v1/projects" / quote(name, safe="") / "messages:send", token)
 
 

@@ -95,6 +95,7 @@ class TestFcm:
             b'{"error": {"details": [{"errorCode": 7}]}}',
             b'{"error": {"details": [{"errorCode": "SOMETHING\\nNEW"}]}}',
             b"[" * 10_000,
+            b'{"unknown": ' + b"[" * 10_000,
         ],
     )
     def test_a_body_of_another_form_leaves_the_status(self, body: bytes) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from push.access_token import AccessToken, Grant
+from push.access_token import AccessToken, Grant, GrantRefused, Pauses
 from push.fcm import FcmSender, encode, read_account
 from push.sender import FcmPush, Outcome, Verdict
 from signaling.shared.errors import ConfigError
@@ -20,6 +20,7 @@ from tests.push.fake_https import DROP, STALL, Certificates, Reply, Script
 
 ENOUGH_SECONDS = 20.0
 SOON = 0.05
+NO_PAUSES = Pauses(failed_seconds=0.0, refused_seconds=0.0, trust_seconds=0.0)
 CALL = FcmPush(
     project=PROJECT,
     token="a-token:of-a-phone",
@@ -48,10 +49,17 @@ class Lab:
 
 
 @asynccontextmanager
-async def open_lab(certificates: Certificates, **options: Any) -> AsyncIterator[Lab]:
-    fcm = FakeFcm(certificates, **options)
+async def open_lab(
+    certificates: Certificates, *, life_seconds: int = 3600, pauses: Pauses | None = None
+) -> AsyncIterator[Lab]:
+    fcm = FakeFcm(certificates, life_seconds)
     async with fcm.server:
-        sender = FcmSender([fcm.account()], url=fcm.server.url, ca_file=certificates.ca_file)
+        sender = FcmSender(
+            [fcm.account()],
+            url=fcm.server.url,
+            ca_file=certificates.ca_file,
+            pauses=pauses or Pauses(),
+        )
         try:
             yield Lab(fcm, sender)
         finally:
@@ -224,29 +232,49 @@ class TestToken:
 
     @pytest.mark.parametrize("reply", [DROP, Reply(200, b"[]"), Reply(200, b"{")])
     async def test_a_token_endpoint_that_fails_is_tried_again(
-        self, lab: Lab, reply: Script
+        self, certificates: Certificates, reply: Script
     ) -> None:
-        lab.fcm.token_script.append(reply)
-        first = await lab.send()
-        assert first == Outcome(Verdict.RETRY, "no access token")
-        async with asyncio.timeout(ENOUGH_SECONDS):
-            while (await lab.send()).verdict is not Verdict.ACCEPTED:
-                pass
+        async with open_lab(certificates, pauses=NO_PAUSES) as lab:
+            lab.fcm.token_script.append(reply)
+            assert await lab.send() == Outcome(Verdict.RETRY, "no access token")
+            assert (await lab.send()).verdict is Verdict.ACCEPTED
 
-    async def test_a_rejected_token_is_replaced_once_it_is_old_enough(self) -> None:
-        fetched: list[str] = []
+    @pytest.mark.parametrize("seconds", [-1, 0])
+    async def test_tokens_that_are_over_at_once_are_not_asked_for_without_end(
+        self, certificates: Certificates, seconds: int
+    ) -> None:
+        async with open_lab(certificates, life_seconds=seconds) as lab:
+            for _ in range(20):
+                assert (await lab.send()).reason == "no access token"
+            assert lab.asked < 20
+
+    async def test_a_rejected_token_is_replaced_once_it_is_old_enough(
+        self, certificates: Certificates
+    ) -> None:
+        async with open_lab(certificates, pauses=NO_PAUSES) as lab:
+            lab.fcm.script.append(error(401))
+            assert (await lab.send()).verdict is Verdict.FAULT
+            assert (await lab.send()).verdict is Verdict.ACCEPTED
+            assert lab.tokens_used == ["token-2"]
+
+    async def test_the_rejection_of_an_older_token_costs_nothing(self) -> None:
+        token = AccessToken("here", lambda: Grant("token", 3600.0), NO_PAUSES)
+        assert await token.get() == "token"
+        token.suspect("an older one")
+        assert token.current == "token"
+        await token.aclose()
+
+    async def test_a_failure_that_is_over_is_forgotten(self) -> None:
+        refusals = [GrantRefused("no")]
 
         def fetch() -> Grant:
-            fetched.append(f"token-{len(fetched) + 1}")
-            return Grant(fetched[-1], 3600.0)
+            if refusals:
+                raise refusals.pop()
+            return Grant("token", 0.0)
 
-        token = AccessToken("here", fetch, suspect_after=0.0)
-        assert await token.get() == "token-1"
-        token.suspect("an older one")
-        assert token.current == "token-1"
-        token.suspect("token-1")
-        assert token.current is None
-        assert await token.get() == "token-2"
+        token = AccessToken("here", fetch, NO_PAUSES)
+        assert await token.get() == Outcome(Verdict.FAULT, "credentials refused")
+        assert await token.get() == Outcome(Verdict.RETRY, "no access token")
         await token.aclose()
 
     async def test_a_new_token_that_is_rejected_stays(self, lab: Lab) -> None:

@@ -165,7 +165,7 @@ class TestVerdicts:
             {"p256dh": ""},
             {"p256dh": "****"},
             # Characters that a lenient decoder skips.
-            {"auth": "AAAAAAAAAA  AAAAAAAAAAAA"},
+            {"auth": "AAAAAAAAAA    AAAAAAAAAAAA"},
             {"p256dh": "B" * 87},
             {"p256dh": "BA" + "A" * 4000},
             {"auth": ""},
@@ -323,7 +323,12 @@ class TestBounds:
         await lab.send()
         assert "cookie" not in lab.service.server.heard[1].headers
 
-    async def test_closing_waits_for_what_is_in_flight_then_refuses(self, lab: Lab) -> None:
+    async def test_closing_lets_a_push_in_flight_end(self, lab: Lab) -> None:
+        await lab.send()
+        outcome, _ = await asyncio.gather(lab.send(), lab.sender.aclose())
+        assert outcome.verdict is Verdict.ACCEPTED
+
+    async def test_closing_waits_for_a_moment_only_then_refuses(self, lab: Lab) -> None:
         lab.service.script.append(STALL)
         stalled = asyncio.create_task(lab.send())
         await lab.service.server.stalled.wait()
