@@ -75,15 +75,19 @@ async def theirs(target: Service, pushes: int) -> Figure:
         return await rate("pywebpush", send, pushes)
 
 
+def report(pushes: int) -> list[str]:
+    """Lines to print; the memory is that of a process which only sent with ours."""
+    with service(accept) as target:
+        mine = uvloop.run(ours(target, pushes))
+        memory = memory_mb()
+        other = uvloop.run(theirs(target, pushes))
+    return ["Web Push", *table(mine, other, GOAL), f"{memory:.0f} MB"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.push_web", description=__doc__)
     parser.add_argument("--pushes", type=int, default=5000)
-    options = parser.parse_args()
-    with service(accept) as target:
-        mine = uvloop.run(ours(target, options.pushes))
-        memory = memory_mb()
-        other = uvloop.run(theirs(target, options.pushes))
-    sys.stdout.write("\n".join(["Web Push", *table(mine, other, GOAL), f"{memory:.0f} MB", ""]))
+    sys.stdout.write("\n".join([*report(parser.parse_args().pushes), ""]))
 
 
 if __name__ == "__main__":

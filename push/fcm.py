@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import json
+import logging
 import ssl
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,8 @@ from push.answers import fcm_outcome
 from push.https import Https, client_tls
 from push.sender import FcmPush, Outcome, Verdict
 from signaling.shared.errors import ConfigError
+
+log = logging.getLogger(__name__)
 
 GOOGLE = "https://fcm.googleapis.com"
 # All that sending needs; the SDK itself asks for rights over the whole project.
@@ -68,9 +71,11 @@ class FcmSender:
 
     async def warm(self) -> None:
         """Have a token for each project, and a connection."""
-        tokens = (project.token.get() for project in self._projects.values())
-        connection = self._https.connect(self._base, seconds=_WARM_SECONDS)
-        await asyncio.gather(connection, *tokens)
+        tokens = [_token_within(each.token, _WARM_SECONDS) for each in self._projects.values()]
+        connecting = self._https.connect(self._base, seconds=_WARM_SECONDS)
+        failure = (await asyncio.gather(connecting, *tokens))[0]
+        if isinstance(failure, Outcome):
+            log.warning("FCM: no connection yet: %s", failure.reason)
 
     async def send(self, push: FcmPush, *, seconds: float) -> Outcome:
         """Make one attempt; the notification has the names and values of AndroidNotification."""

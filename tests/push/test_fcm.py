@@ -160,7 +160,9 @@ class TestVerdicts:
         outcomes = await asyncio.gather(*others)
         assert {outcome.verdict for outcome in outcomes} == {Verdict.ACCEPTED}
 
-    async def test_where_nobody_listens_nothing_was_sent(self, certificates: Certificates) -> None:
+    async def test_where_nobody_listens_nothing_was_sent(
+        self, certificates: Certificates, caplog: pytest.LogCaptureFixture
+    ) -> None:
         async with open_lab(certificates) as lab:
             await lab.sender.warm()
             gone = FcmSender(
@@ -169,9 +171,11 @@ class TestVerdicts:
                 token_url=f"{lab.fcm.server.url}/token",
                 ca_file=certificates.ca_file,
             )
+            await gone.warm()
             outcome = await gone.send(CALL, seconds=ENOUGH_SECONDS)
             await gone.aclose()
         assert outcome == Outcome(Verdict.UNSENT, "no connection")
+        assert "FCM: no connection yet: no connection" in caplog.text
 
     async def test_a_project_without_credentials_needs_the_operator(self, lab: Lab) -> None:
         outcome = await lab.send(replace(CALL, project="other"))
