@@ -206,6 +206,7 @@ class Server:
             app,
             records,
             provisioning=self._provisioning,
+            registered=self._registrations.phones,
             trusted_proxies=http.trusted_proxies,
         )
         add_provisioning(app, self._provisioning)
