@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -103,6 +103,7 @@ class HubSettings:
     version: str
     resume_seconds: float
     open_seconds: float = OPEN_SECONDS
+    emergency_numbers: Collection[str] = ()
     source_of: Callable[[web.Request], str] = lambda request: request.remote or ""
     """What counts as one source of connections."""
 
@@ -333,7 +334,7 @@ class Hub:
             epoch=session.events.epoch,
             seq=session.events.seq - missed,
             resumed=resumed,
-            server=ServerInfo(settings.version, [], limits),
+            server=ServerInfo(settings.version, [], limits, list(settings.emergency_numbers)),
             server_time=round(time.time(), 3),
             account=AccountInfo(account.id, account.name, account.address, account.display_name),
             ping_seconds=PING_SECONDS,

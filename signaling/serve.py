@@ -130,6 +130,7 @@ class Server:
             HubSettings(
                 version("wsphone"),
                 config.calls.resume_seconds,
+                emergency_numbers=config.calls.emergency_numbers,
                 source_of=lambda request: source_of(peer_of(request, config.http.trusted_proxies)),
             ),
             Identity(records.logins.authenticate, records.devices.seen),

@@ -164,9 +164,15 @@ class CallInfo(Struct):
 
 
 class ServerInfo(Struct):
+    """What a client needs to know of the server.
+
+    `emergency_numbers` are those that it cannot reach: a client says so before it calls.
+    """
+
     version: str
     features: list[str]
     limits: dict[str, int]
+    emergency_numbers: list[str]
 
 
 class SessionOpened(Struct):
