@@ -1,6 +1,7 @@
 /** One call as this page takes part in it: its state, what a person does, what the server says. */
 
 import { Code, NoAnswer, NoMicrophone, RpcError } from './errors.js';
+import { KeysHeard } from './keys_heard.js';
 import { Media } from './media.js';
 import { closeMicrophone } from './microphone.js';
 
@@ -88,6 +89,8 @@ export class Call {
      */
     this.figures = null;
     this.muted = facts.muted;
+    /** What the other side pressed just now. */
+    this.keysHeard = new KeysHeard(() => deps.changed(this));
     /** What a person asked for and is not done yet. @type {'accept' | 'leave' | null} */
     this.pending = null;
     this.#digits = facts.digits;
@@ -350,6 +353,7 @@ export class Call {
   }
 
   #release() {
+    this.keysHeard.forget();
     this.#media.close();
     closeMicrophone(this.#microphone);
     this.#microphone = null;

@@ -149,6 +149,8 @@ export class Phone {
         return call.progressed(params);
       case 'call.answered':
         return call.answered(params);
+      case 'call.dtmf':
+        return call.keysHeard.add(params.digits);
       case 'call.figures':
         return void (call.figures = params);
       case 'call.ended':

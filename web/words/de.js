@@ -59,6 +59,7 @@ export const de = {
   dialBad: 'Geben Sie einen Namen, eine Adresse oder eine Nummer ein.',
   soundBlocked: 'Der Browser hält den Ton zurück. Drücken Sie eine Taste oder tippen Sie.',
   noAnswer: 'Der Server hat nicht rechtzeitig geantwortet. Prüfen Sie das Netz.',
+  keysHeard: (keys) => `Die andere Seite drückt ${keys}`,
   digitLost: 'Die Ziffer kam nicht an. Drücken Sie sie noch einmal.',
   wrong: 'Etwas ist schiefgegangen. Versuchen Sie es noch einmal.',
   emergency: (number) =>

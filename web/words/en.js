@@ -61,6 +61,7 @@ export const en = {
   dialBad: 'Enter a name, an address or a number.',
   soundBlocked: 'The browser holds the sound back. Press any key or tap to hear the call.',
   noAnswer: 'The server did not answer in time. Check the network and try again.',
+  keysHeard: (/** @type {string} */ keys) => `They pressed ${keys}`,
   digitLost: 'The digit did not get through. Press it again.',
   wrong: 'Something went wrong. Try again.',
   emergency: (/** @type {string} */ number) =>
