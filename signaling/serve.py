@@ -304,6 +304,9 @@ class _Directory:
     async def record(self, record: CallRecord) -> None:
         await self._records.history.write(record)
 
+    async def has_record(self, call: str) -> bool:
+        return await self._records.history.has(call)
+
     async def recorded(self, call: str) -> CallRecord | None:
         return await self._records.history.get(call)
 

@@ -47,7 +47,7 @@ class App {
       microphone: () => this.screen.microphone(),
       store: this.#tab,
       mintId,
-      changed: () => this.screen.render(),
+      changed: () => this.screen.callChanged(),
       trouble: (error) => this.screen.complain(error),
       over: (call) => this.screen.over(call),
     });

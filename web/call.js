@@ -23,7 +23,8 @@ import { closeMicrophone } from './microphone.js';
 /**
  * @typedef {{
  *   request: import('./protocol.js').Request,
- *   iceServers: () => RTCIceServer[],
+ *   connection: () => RTCPeerConnection,
+ *   offerer: () => import('./spare.js').Offerer,
  *   microphone: () => Promise<MediaStream>,
  *   changed: (call: Call) => void,
  *   trouble: (error: unknown) => void,
@@ -98,7 +99,8 @@ export class Call {
       {
         call: this.id,
         request: deps.request,
-        iceServers: deps.iceServers,
+        connection: deps.connection,
+        offerer: deps.offerer,
         changed: () => deps.changed(this),
         over: (reason) => this.end(reason, 'server', 0),
         lost: () => this.hangUp(),
@@ -138,11 +140,16 @@ export class Call {
    * @param {string} to
    */
   async start(to) {
-    await this.#openMicrophone();
+    const opening = this.#openMicrophone();
+    // Browsers take longer over the microphone than over the offer.
+    const offering = this.#media.offer();
+    offering.catch(() => {});
+    await opening;
     if (this.state !== 'trying' || this.#leaving) return;
     try {
-      const { path, offer } = await this.#media.offer();
-      await this.#deps.request('call.start', { call: this.id, to, media: path.media, offer });
+      const { path, offer } = await offering;
+      const params = { call: this.id, to, media: path.media, offer };
+      await Promise.all([this.#deps.request('call.start', params), path.stand(offer)]);
       path.release();
     } catch (error) {
       this.#fail(error);

@@ -31,6 +31,9 @@ import { Views } from './views.js';
  * }} ScreenDeps `spoken`: the language has changed
  */
 
+// Nobody sees that something is drawn so much later.
+const UNSEEN_MS = 50;
+
 export class Screen {
   #notice = find('notice', HTMLElement);
   #preferences = new Preferences(localStorage);
@@ -49,6 +52,8 @@ export class Screen {
   /** What this person has here; null until the server has said who it is. @type {Own | null} */
   #own = null;
   #inCall = false;
+  /** The timer of the next drawing. */
+  #drawing = 0;
   /** The call came while the first steps were in sight. */
   #interrupted = false;
 
@@ -148,6 +153,7 @@ export class Screen {
   touched() {
     this.#ring.wake();
     this.#speaker.touched();
+    this.#deps.phone.prepare();
   }
 
   /** @param {KeyboardEvent} event */
@@ -170,7 +176,20 @@ export class Screen {
 
   // --- what is seen and heard
 
+  /**
+   * What is to be heard is heard at once, and the page is drawn a moment later, once for all that
+   * changes meanwhile: drawing keeps a browser busy for longer than a call takes to go out. Hidden
+   * pages have slow timers, and next to nothing to draw.
+   */
+  callChanged() {
+    this.#speaker.play(this.#deps.phone.active?.remoteStream ?? null);
+    if (document.visibilityState === 'hidden') this.render();
+    else this.#drawing ||= window.setTimeout(() => this.render(), UNSEEN_MS);
+  }
+
   render() {
+    window.clearTimeout(this.#drawing);
+    this.#drawing = 0;
     const { phone } = this.#deps;
     this.#dial.render();
     this.#call.render(this.#dial.keypadOpen);
