@@ -1,4 +1,4 @@
-/** Numbers that people dial when they need help, where the server has no line to those who give it. */
+/** Numbers that people dial when they need help, and that this system cannot reach. */
 
 import { readList, writeList } from './kept.js';
 

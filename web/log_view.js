@@ -119,7 +119,7 @@ export class LogView {
     arrow.title = kind;
     mark(arrow, 'kind', outgoing ? 'outgoing' : missed ? 'missed' : 'incoming');
     const spoken = make('span', { class: 'unseen', text: kind });
-    const text = blocked ? `${about} · ${texts.isBlocked}` : about;
+    const text = blocked ? `${texts.isBlocked} · ${about}` : about;
     const words = make('span', { class: 'about' }, arrow, spoken, make('span', { text }));
     const row = callRow({ address, name }, words, this.#actions.call, make('time', { text: when }));
     mark(row, 'missed', missed ? '' : null);

@@ -5,7 +5,11 @@ import { reachability, row } from './rows.js';
 import { refusalText, texts, whenText } from './texts.js';
 
 /** @typedef {import('./lists.js').SipPhone} SipPhone */
-/** @typedef {{ key: string, name: string, about: string, registered: boolean, asked: boolean }} Entry */
+/**
+ * @typedef {{
+ *   key: string, name: string, about: string, registered: boolean, asked: boolean,
+ * }} Entry
+ */
 
 export class PhoneSettings {
   #words = find('phones-words', HTMLElement);

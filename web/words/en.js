@@ -167,7 +167,7 @@ export const en = {
   missed: 'Missed call',
   talkedFor: (/** @type {string} */ duration) => `Talked for ${duration}`,
   block: (/** @type {string} */ who) => `Block ${who}`,
-  isBlocked: 'blocked',
+  isBlocked: 'Blocked',
 
   // --- settings
   sound: 'Sound',
@@ -197,7 +197,7 @@ export const en = {
   phonesFull: 'You have as many phones as fit. Remove one in the settings first.',
   removeNow: 'Remove',
   blocked: 'Blocked',
-  blockedHint: 'Their calls do not ring, and they are not told. A call in the list can be blocked too.',
+  blockedHint: 'Their calls do not ring, and they are not told. The list of calls blocks too.',
   nobodyBlocked: 'Nobody is blocked.',
   blockAddress: 'Name, address or number',
   blockNow: 'Block',
