@@ -194,7 +194,7 @@ export const de = {
   phonesFull: 'Mehr Telefone passen nicht. Entfernen Sie erst eines in den Optionen.',
   removeNow: 'Entfernen',
   blocked: 'Gesperrt',
-  blockedHint: 'Deren Anrufe klingeln nicht, und sie erfahren es nicht. Die Anrufliste sperrt auch.',
+  blockedHint: 'Wer hier steht, erreicht Sie nicht und erfährt es nicht. Auch aus der Anrufliste.',
   nobodyBlocked: 'Niemand ist gesperrt.',
   blockAddress: 'Name, Adresse oder Nummer',
   blockNow: 'Sperren',
