@@ -1,7 +1,7 @@
 """The HTTP API: logging in, one's account and its phones."""
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -58,12 +58,13 @@ def add_api(
     records: Records,
     *,
     provisioning: Provisioning,
+    registered: Callable[[], Collection[str]],
     trusted_proxies: Sequence[Network] = (),
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Add everything under /api/ to the application."""
+    """Add everything under /api/ to the application; `registered` lists phones by their ids."""
     door = _Door(records, trusted_proxies, clock)
-    desk = _Desk(records, door, provisioning)
+    desk = _Desk(records, door, provisioning, registered)
     app.router.add_post("/api/login", door.login)
     app.router.add_post("/api/token", door.token)
     app.router.add_post("/api/logout", door.logout)
@@ -149,10 +150,17 @@ class _Door:
 class _Desk:
     """What an account may do about itself."""
 
-    def __init__(self, records: Records, door: _Door, provisioning: Provisioning) -> None:
+    def __init__(
+        self,
+        records: Records,
+        door: _Door,
+        provisioning: Provisioning,
+        registered: Callable[[], Collection[str]],
+    ) -> None:
         self._records = records
         self._door = door
         self._provisioning = provisioning
+        self._registered = registered
 
     async def account(self, _request: web.Request, principal: Principal) -> web.Response:
         return json_response(_account(principal.account))
@@ -179,8 +187,11 @@ class _Desk:
         return response
 
     async def phones(self, _request: web.Request, principal: Principal) -> web.Response:
+        """Each with whether it is registered now, so can be called."""
         phones = await self._records.phones.all(principal.account.id)
-        return json_response({"phones": [asdict(phone) for phone in phones]})
+        here = self._registered()
+        listed = [asdict(phone) | {"registered": phone.id in here} for phone in phones]
+        return json_response({"phones": listed})
 
     async def add_phone(self, request: web.Request, principal: Principal) -> web.Response:
         """The only answer that holds the secret; a phone gets it by `provisioning`, once."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -104,6 +104,7 @@ class HubSettings:
     version: str
     resume_seconds: float
     open_seconds: float = OPEN_SECONDS
+    emergency_numbers: Collection[str] = ()
     source_of: Callable[[web.Request], str] = lambda request: request.remote or ""
     """What counts as one source of connections."""
     push: PushInfo | None = None
@@ -337,7 +338,11 @@ class Hub:
             seq=session.events.seq - missed,
             resumed=resumed,
             server=ServerInfo(
-                settings.version, ["push"] if settings.push else [], limits, settings.push
+                settings.version,
+                ["push"] if settings.push else [],
+                limits,
+                list(settings.emergency_numbers),
+                settings.push,
             ),
             server_time=round(time.time(), 3),
             account=AccountInfo(account.id, account.name, account.address, account.display_name),

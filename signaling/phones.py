@@ -4,9 +4,10 @@ import hashlib
 import time
 import uuid
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import count
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from signaling import passwords
 from signaling.revocations import PhoneRemoved, Revocations
@@ -60,6 +61,9 @@ class Phones:
     ) -> tuple[Phone, str]:
         """A new phone and its secret, which is shown once and generated unless given.
 
+        A name that another of the account's phones has gets a number, so that a person who lists
+        them can tell them apart.
+
         Raises BadMessage for a name or secret not allowed, WrongState for a phone too many,
         NotFound when the account was removed.
         """
@@ -71,19 +75,20 @@ class Phones:
         row = {
             "id": phone.id,
             "account": account.id,
-            "name": phone.name,
             "ha1_md5": self._sealed(phone.id, "ha1_md5", md5),
             "ha1_sha256": self._sealed(phone.id, "ha1_sha256", sha256),
             "created_at": phone.created_at,
         }
         known = select(accounts.c.id).where(accounts.c.id == account.id)
-        count = select(func.count()).where(phones.c.account == account.id)
+        names = select(phones.c.name).where(phones.c.account == account.id)
         async with self._store.begin() as connection:
             if await connection.scalar(known) is None:
                 raise NotFound("there is no such account")
-            if (await connection.scalar(count) or 0) >= MAX_PHONES:
+            taken = (await connection.scalars(names)).all()
+            if len(taken) >= MAX_PHONES:
                 raise WrongState(f"an account has at most {MAX_PHONES} phones; remove one first")
-            await connection.execute(insert(phones).values(row))
+            phone = replace(phone, name=_free_name(phone.name, taken))
+            await connection.execute(insert(phones).values(row | {"name": phone.name}))
         return phone, secret
 
     async def all(self, account: str) -> list[Phone]:
@@ -139,6 +144,14 @@ def _allowed_name(name: str) -> str:
     if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
         raise BadMessage(f"a phone's name has at most {_MAX_NAME_LENGTH} printable characters")
     return name or "phone"
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """The name itself, or with the first number that makes it one of its own."""
+    numbered = (
+        f"{name[: _MAX_NAME_LENGTH - len(end)]}{end}" for end in map(" {}".format, count(2))
+    )
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _allowed_secret(secret: str) -> str:

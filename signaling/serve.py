@@ -132,6 +132,7 @@ class Server:
             HubSettings(
                 version("wsphone"),
                 config.calls.resume_seconds,
+                emergency_numbers=config.calls.emergency_numbers,
                 source_of=lambda request: source_of(peer_of(request, config.http.trusted_proxies)),
             ),
             Identity(records.logins.authenticate, records.devices.seen),
@@ -209,6 +210,7 @@ class Server:
             app,
             records,
             provisioning=self._provisioning,
+            registered=self._registrations.phones,
             trusted_proxies=http.trusted_proxies,
         )
         add_provisioning(app, self._provisioning)
@@ -304,6 +306,9 @@ class _Directory:
 
     async def record(self, record: CallRecord) -> None:
         await self._records.history.write(record)
+
+    async def has_record(self, call: str) -> bool:
+        return await self._records.history.has(call)
 
     async def recorded(self, call: str) -> CallRecord | None:
         return await self._records.history.get(call)

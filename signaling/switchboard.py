@@ -48,6 +48,9 @@ class Directory(Protocol):
     async def record(self, record: CallRecord) -> None:
         """Keep a finished call."""
 
+    async def has_record(self, call: str) -> bool:
+        """Whether the call with this id is over."""
+
     async def recorded(self, call: str) -> CallRecord | None:
         """The finished call with this id."""
 
@@ -219,10 +222,6 @@ class Switchboard:
     # --- what mailboxes use
 
     async def _find(self, mailbox: Mailbox) -> Found | Unroutable:
-        if await self._directory.recorded(mailbox.call.id) is not None:
-            # A client that repeats itself after we restarted: the call was made, and is over.
-            log.info("call %s was made before", mailbox.call.id)
-            return Unroutable(EndReason.SERVER_RESTART)
         settings, invitation = self._settings, mailbox.invitation
         route = find_route(
             invitation.to,
@@ -232,7 +231,14 @@ class Switchboard:
         if isinstance(route, Nowhere):
             log.info("call %s leads nowhere: %s", mailbox.call.id, route.detail)
             return Unroutable(route.reason)
-        account = await self._directory.find(route.user)
+        # Both at once: nobody rings before we know.
+        is_over, account = await asyncio.gather(
+            self._directory.has_record(mailbox.call.id), self._directory.find(route.user)
+        )
+        if is_over:
+            # A client that repeats itself after we restarted: the call was made, and is over.
+            log.info("call %s was made before", mailbox.call.id)
+            return Unroutable(EndReason.SERVER_RESTART)
         if account is None:
             return Unroutable(EndReason.NOT_FOUND)
         mailbox.call.callee_account = account.id

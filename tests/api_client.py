@@ -22,13 +22,16 @@ Client = TestClient[web.Request, web.Application]
 
 @asynccontextmanager
 async def api_client(
-    records: Records, clock: Clock, ready: dict[str, bool], port: int
+    records: Records, clock: Clock, ready: dict[str, bool], registered: set[str], port: int
 ) -> AsyncIterator[Client]:
-    """Everything that is served over HTTP, a socket, and a path that breaks."""
+    """Everything that is served over HTTP, a socket, and a path that breaks.
+
+    `registered` holds the ids of the phones that are.
+    """
     app = web.Application()
     set_manners(app, Guard(host="127.0.0.1", port=port, allowed_origins=["https://ours.test"]))
     provisioning = Provisioning(Config(domain="phones.test"), clock=clock)
-    add_api(app, records, provisioning=provisioning, clock=clock)
+    add_api(app, records, provisioning=provisioning, registered=lambda: registered, clock=clock)
     add_provisioning(app, provisioning)
     add_pages(app)
     add_health(app, is_ready=lambda: ready["ready"], counts=lambda: {"calls": 3})

@@ -92,7 +92,9 @@ class World:
             lambda owner: [each.endpoint for each in self.sessions.of_account(owner.id)],
         )
         self.hub = Hub(
-            HubSettings("1.2.3", RESUME_SECONDS, open_seconds, push=push),
+            HubSettings(
+                "1.2.3", RESUME_SECONDS, open_seconds, emergency_numbers=("112",), push=push
+            ),
             Identity(authenticate or self.office.authenticate, self.office.remember),
             self.sessions,
             Requests(

@@ -82,12 +82,19 @@ def ready() -> dict[str, bool]:
 
 
 @pytest.fixture
+def registered() -> set[str]:
+    """The ids of the phones that are registered."""
+    return set()
+
+
+@pytest.fixture
 async def client(
     records: Records,
     clock: Clock,
     ready: dict[str, bool],
+    registered: set[str],
     unused_tcp_port_factory: Callable[[], int],
 ) -> AsyncIterator[Client]:
     """A client of the HTTP API."""
-    async with api_client(records, clock, ready, unused_tcp_port_factory()) as client:
+    async with api_client(records, clock, ready, registered, unused_tcp_port_factory()) as client:
         yield client

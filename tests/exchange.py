@@ -97,6 +97,9 @@ class Directory:
             raise self.trouble["record"]
         self.records.append(record)
 
+    async def has_record(self, call: str) -> bool:
+        return await self.recorded(call) is not None
+
     async def recorded(self, call: str) -> CallRecord | None:
         return next((record for record in self.records if record.id == call), None)
 

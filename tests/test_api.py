@@ -227,6 +227,20 @@ class TestPhones:
         assert response.status == 204
         assert await records.phones.credentials("alice") == []
 
+    async def test_the_list_tells_which_phones_are_registered(
+        self, client: Client, records: Records, registered: set[str]
+    ) -> None:
+        headers = bearer(await login(client))
+        for name in ("kitchen", "desk"):
+            await client.post("/api/phones", json={"name": name}, headers=headers)
+        (account,) = await records.accounts.first(1)
+        registered.add((await records.phones.all(account.id))[1].id)
+        listed = (await (await client.get("/api/phones", headers=headers)).json())["phones"]
+        assert {phone["name"]: phone["registered"] for phone in listed} == {
+            "kitchen": False,
+            "desk": True,
+        }
+
     async def test_a_phone_of_another_is_not_found(self, client: Client, records: Records) -> None:
         bob = await records.accounts.add("bob", PASSWORD)
         phone, _ = await records.phones.add(bob)

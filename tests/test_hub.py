@@ -36,6 +36,7 @@ class TestOpen:
         assert opened["account"]["address"] == "alice@example.org"
         assert opened["server"]["version"] == "1.2.3"
         assert opened["server"]["limits"] == {"message_bytes": 65_536, "candidates": 20}
+        assert opened["server"]["emergency_numbers"] == ["112"]
         assert (opened["ping_seconds"], opened["resume_seconds"]) == (25, RESUME_SECONDS)
         assert opened["calls"] == []
         assert [device.id for device in world.office.devices] == ["tab"]

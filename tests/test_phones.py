@@ -80,6 +80,37 @@ class TestCredentials:
             await records.phones.add(alice, secret=secret)
 
 
+class TestNames:
+    async def test_a_name_that_is_taken_gets_a_number(
+        self, records: Records, alice: Account
+    ) -> None:
+        for _ in range(3):
+            await records.phones.add(alice, "Linphone")
+        names = [phone.name for phone in await records.phones.all(alice.id)]
+        assert sorted(names) == ["Linphone", "Linphone 2", "Linphone 3"]
+
+    async def test_the_lowest_number_that_is_free_is_given_again(
+        self, records: Records, alice: Account
+    ) -> None:
+        added = [(await records.phones.add(alice, "Linphone"))[0] for _ in range(3)]
+        await records.phones.remove(alice, added[1].id)
+        phone, _ = await records.phones.add(alice, "Linphone")
+        assert phone.name == "Linphone 2"
+
+    async def test_a_long_name_makes_room_for_its_number(
+        self, records: Records, alice: Account
+    ) -> None:
+        await records.phones.add(alice, "x" * 64)
+        phone, _ = await records.phones.add(alice, "x" * 64)
+        assert phone.name == "x" * 62 + " 2"
+
+    async def test_two_people_may_use_the_same_name(self, records: Records, alice: Account) -> None:
+        await records.phones.add(alice, "Linphone")
+        bob = await records.accounts.add("bob", PASSWORD)
+        phone, _ = await records.phones.add(bob, "Linphone")
+        assert phone.name == "Linphone"
+
+
 class TestBounds:
     async def test_a_phone_too_many_is_refused(self, records: Records, alice: Account) -> None:
         for _ in range(MAX_PHONES):

@@ -43,18 +43,18 @@ export class Account {
 
   /**
    * Ask something of the HTTP API. Rejects with LoginNeeded or HttpError.
-   * @param {string} path @param {object} body @returns {Promise<any>}
+   * @type {import('./account_list.js').Ask}
    */
-  async ask(path, body) {
+  ask = async (method, path, body) => {
     try {
-      return await post(path, body, await this.token());
+      return await send(method, path, body, await this.token());
     } catch (error) {
       if (!(error instanceof HttpError) || error.status !== 401) throw error;
       // It was good for the socket, which outlives it.
       this.refused();
-      return await post(path, body, await this.token());
+      return await send(method, path, body, await this.token());
     }
-  }
+  };
 
   /** The server did not take our access token. */
   refused() {
@@ -100,18 +100,21 @@ export class Account {
   }
 }
 
+/** @param {string} path @param {object} body @param {string | null} [token] */
+function post(path, body, token = null) {
+  return send('POST', path, body, token);
+}
+
 /**
- * @param {string} path
- * @param {object} body
- * @param {string | null} [token]
+ * @param {string} method @param {string} path @param {object} [body] @param {string | null} [token]
  * @returns {Promise<any>}
  */
-async function post(path, body, token = null) {
+async function send(method, path, body, token = null) {
   /** @type {Record<string, string>} */
   const headers = { 'Content-Type': 'application/json' };
   if (token) headers.Authorization = `Bearer ${token}`;
   const signal = AbortSignal.timeout(HTTP_MS);
-  const sent = fetch(path, { method: 'POST', headers, body: JSON.stringify(body), signal });
+  const sent = fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
   const response = await sent.catch(() => {
     throw new HttpError(0);
   });

@@ -3,6 +3,8 @@
 import { Account, REFRESH } from './account.js';
 import { describeDevice } from './device.js';
 import { find, mark, say } from './dom.js';
+import { EmergencyNumbers } from './emergency.js';
+import { Lists } from './lists.js';
 import { LoginView } from './login_view.js';
 import { Own } from './own.js';
 import { People } from './people.js';
@@ -20,6 +22,7 @@ class App {
   #device = () => describeDevice(localStorage, mintId);
   #tab = new Tab(sessionStorage);
   #account = new Account(localStorage, navigator.locks, this.#device);
+  #emergency = new EmergencyNumbers(localStorage);
   #loggedIn = false;
   /** No session was opened yet: what calls there are were begun before a reload. */
   #reloaded = true;
@@ -44,16 +47,18 @@ class App {
       microphone: () => this.screen.microphone(),
       store: this.#tab,
       mintId,
-      changed: () => this.screen.render(),
+      changed: () => this.screen.callChanged(),
       trouble: (error) => this.screen.complain(error),
       over: (call) => this.screen.over(call),
     });
     this.people = new People(this.session.request, () => this.screen.renderPeople());
+    this.lists = new Lists(this.#account.ask, () => this.screen.renderLists());
     /** @type {Screen} */
     this.screen = new Screen({
       phone: this.phone,
       people: this.people,
-      addPhone: (name) => this.#account.ask('/api/phones', { name }),
+      lists: this.lists,
+      emergency: this.#emergency,
       spoken: () => this.#renderConnection(),
       viewsChanged: () => this.#lookAtPeople(),
     });
@@ -90,6 +95,7 @@ class App {
     this.#loggedIn = false;
     this.phone.reset();
     this.people.forget();
+    this.lists.forget();
     this.#tab.forget();
     this.screen.close();
     say(this.#who, texts.title);
@@ -111,6 +117,7 @@ class App {
   /** @param {import('./protocol.js').Opened} opened */
   #opened(opened) {
     const { account } = opened;
+    this.#emergency.keep(opened.server.emergency_numbers);
     void this.#tab.keep(navigator.locks);
     say(this.#who, account.display_name || account.name);
     this.#who.title = account.address;

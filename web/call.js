@@ -1,6 +1,7 @@
 /** One call as this page takes part in it: its state, what a person does, what the server says. */
 
 import { Code, NoAnswer, NoMicrophone, RpcError } from './errors.js';
+import { KeysHeard } from './keys_heard.js';
 import { Media } from './media.js';
 import { closeMicrophone } from './microphone.js';
 
@@ -22,7 +23,8 @@ import { closeMicrophone } from './microphone.js';
 /**
  * @typedef {{
  *   request: import('./protocol.js').Request,
- *   iceServers: () => RTCIceServer[],
+ *   connection: () => RTCPeerConnection,
+ *   offerer: () => import('./spare.js').Offerer,
  *   microphone: () => Promise<MediaStream>,
  *   changed: (call: Call) => void,
  *   trouble: (error: unknown) => void,
@@ -88,6 +90,8 @@ export class Call {
      */
     this.figures = null;
     this.muted = facts.muted;
+    /** What the other side pressed just now. */
+    this.keysHeard = new KeysHeard(() => deps.changed(this));
     /** What a person asked for and is not done yet. @type {'accept' | 'leave' | null} */
     this.pending = null;
     this.#digits = facts.digits;
@@ -95,7 +99,8 @@ export class Call {
       {
         call: this.id,
         request: deps.request,
-        iceServers: deps.iceServers,
+        connection: deps.connection,
+        offerer: deps.offerer,
         changed: () => deps.changed(this),
         over: (reason) => this.end(reason, 'server', 0),
         lost: () => this.hangUp(),
@@ -135,11 +140,16 @@ export class Call {
    * @param {string} to
    */
   async start(to) {
-    await this.#openMicrophone();
+    const opening = this.#openMicrophone();
+    // Browsers take longer over the microphone than over the offer.
+    const offering = this.#media.offer();
+    offering.catch(() => {});
+    await opening;
     if (this.state !== 'trying' || this.#leaving) return;
     try {
-      const { path, offer } = await this.#media.offer();
-      await this.#deps.request('call.start', { call: this.id, to, media: path.media, offer });
+      const { path, offer } = await offering;
+      const params = { call: this.id, to, media: path.media, offer };
+      await Promise.all([this.#deps.request('call.start', params), path.stand(offer)]);
       path.release();
     } catch (error) {
       this.#fail(error);
@@ -350,6 +360,7 @@ export class Call {
   }
 
   #release() {
+    this.keysHeard.forget();
     this.#media.close();
     closeMicrophone(this.#microphone);
     this.#microphone = null;

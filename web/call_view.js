@@ -28,6 +28,7 @@ export class CallView {
   #keypadToggle = find('keypad-toggle', HTMLButtonElement);
   #hangup = find('hangup', HTMLButtonElement);
   #redial = find('redial', HTMLButtonElement);
+  #keysHeard = find('call-keys', HTMLElement);
   #figuresLine = find('call-figures', HTMLElement);
   #figures = new FigureReader();
   #clock = 0;
@@ -78,6 +79,8 @@ export class CallView {
     this.#reason.hidden = !over;
     this.#controls.hidden = over;
     this.#after.hidden = !over;
+    const { digits } = call.keysHeard;
+    say(this.#keysHeard, digits ? texts.keysHeard([...digits].join(' ')) : '');
     this.#renderControls(call, keypadOpen);
     this.#renderTimer(call);
   }

@@ -2,7 +2,6 @@
 
 import { dialable } from './address.js';
 import { find, say } from './dom.js';
-import { emergencyNumber } from './emergency.js';
 import { texts } from './texts.js';
 
 /** @typedef {import('./phone.js').Phone} Phone */
@@ -28,7 +27,7 @@ export class DialView {
    *   failed: (error: unknown) => void,
    *   say: (text: string) => void,
    *   key: (key: string) => void,
-   *   isPerson: (name: string) => boolean,
+   *   emergency: (typed: string) => string | null,
    * }} actions
    */
   constructor(phone, actions) {
@@ -53,8 +52,8 @@ export class DialView {
   /** @param {string} typed */
   dial(typed) {
     const to = dialable(typed);
-    const emergency = emergencyNumber(typed);
-    if (emergency && !this.#actions.isPerson(emergency)) {
+    const emergency = this.#actions.emergency(typed);
+    if (emergency) {
       this.#actions.say(texts.emergency(emergency));
       return;
     }

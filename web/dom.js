@@ -81,11 +81,15 @@ export function fill(list, entries, draw) {
   list.dataset.content = content;
   const focused = document.activeElement?.closest('li');
   const place = focused?.parentElement === list ? focused.dataset.key : undefined;
+  const button = [...(focused?.querySelectorAll('button') ?? [])].findIndex((one) => {
+    return one === document.activeElement;
+  });
   const rows = entries.map((entry) => {
     const row = make('li', {}, ...draw(entry));
     row.dataset.key = entry.key;
     return row;
   });
   list.replaceChildren(...rows);
-  if (place) rows.find((row) => row.dataset.key === place)?.querySelector('button')?.focus();
+  const buttons = rows.find((row) => row.dataset.key === place)?.querySelectorAll('button');
+  if (place) (buttons?.[button] ?? buttons?.[0])?.focus();
 }

@@ -1,4 +1,4 @@
-/** Lists that an account keeps in this browser, and nowhere else. */
+/** Lists that are kept in this browser, and nowhere else. */
 
 /**
  * @template T
@@ -15,7 +15,7 @@ export function readList(storage, key, fits) {
   }
 }
 
-/** @param {Storage} storage @param {string} key @param {object[]} entries */
+/** @param {Storage} storage @param {string} key @param {unknown[]} entries */
 export function writeList(storage, key, entries) {
   if (entries.length) storage.setItem(key, JSON.stringify(entries));
   else storage.removeItem(key);

@@ -15,7 +15,8 @@ import { MOST_CANDIDATES, Path } from './path.js';
  * @typedef {{
  *   call: string,
  *   request: import('./protocol.js').Request,
- *   iceServers: () => RTCIceServer[],
+ *   connection: () => RTCPeerConnection,
+ *   offerer: () => import('./spare.js').Offerer,
  *   changed: () => void,
  *   over: (reason: string) => void,
  *   lost: () => void,
@@ -78,6 +79,7 @@ export class Media {
   /** @param {MediaStream} microphone what every generation sends */
   use(microphone) {
     this.#microphone = microphone;
+    for (const path of this.#paths.values()) path.microphone = microphone;
   }
 
   /** @param {MediaStream} microphone */
@@ -88,10 +90,17 @@ export class Media {
     await Promise.all([...this.#paths.values()].map((path) => path.replaceMicrophone(track)));
   }
 
-  /** Open the next generation. @returns {Promise<{ path: Path, offer: string }>} */
+  /**
+   * Open the next generation; whoever sends its offer has the path stand by it.
+   * @returns {Promise<{ path: Path, offer: string }>}
+   */
   async offer() {
-    const path = this.#open(this.latest + 1);
-    return { path, offer: await path.offer() };
+    const { pc, offer } = this.#deps.offerer();
+    const path = this.#open(this.latest + 1, pc);
+    path.offering = true;
+    const { sdp } = await offer;
+    if (!sdp || this.#paths.get(path.media) !== path) throw new Error('the offer came to nothing');
+    return { path, offer: sdp };
   }
 
   /** @param {number} media @param {string} answer the server's, to our offer of that generation */
@@ -109,7 +118,7 @@ export class Media {
     const paths = [...this.#paths.values()];
     if (paths.some((path) => path.media > media && !path.offering)) return null;
     for (const path of paths) if (path.offering) this.#drop(path);
-    const path = this.#paths.get(media) ?? this.#open(media);
+    const path = this.#paths.get(media) ?? this.#open(media, this.#deps.connection());
     return { path, answer: await path.answer(offer) };
   }
 
@@ -178,7 +187,7 @@ export class Media {
       const params = { call: this.#deps.call, media: path.media, offer };
       const answered = this.#deps.request('media.offer', params, { timeoutMs: NEGOTIATE_MS });
       path.release();
-      const { answer } = await answered;
+      const [{ answer }] = await Promise.all([answered, path.stand(offer)]);
       await path.accept(answer);
       await this.#settled();
       return backoffMs;
@@ -218,11 +227,14 @@ export class Media {
     for (const done of [...this.#watchers]) done();
   }
 
-  /** @param {number} media */
-  #open(media) {
-    if (this.#closed || !this.#microphone) throw new Error('the sound of this call is closed');
+  /** @param {number} media @param {RTCPeerConnection} pc */
+  #open(media, pc) {
+    if (this.#closed) {
+      pc.close();
+      throw new Error('the sound of this call is closed');
+    }
     this.latest = media;
-    const path = new Path(media, this.#deps.iceServers(), this.#microphone, {
+    const path = new Path(media, pc, this.#microphone, {
       candidates: (candidates, end) => this.#tell('media.candidates', { media, candidates, end }),
       track: () => this.#route(),
       state: (changed) => this.#follow(changed),

@@ -17,18 +17,17 @@ export const MOST_CANDIDATES = 20;
 const BATCH_MS = 40;
 // A path that loses its peer for longer is given up: a new one through the new network is quicker.
 const LOST_MS = 3_000;
-const CODECS = ['audio/opus', 'audio/PCMU', 'audio/PCMA', 'audio/G722', 'audio/telephone-event'];
 
-/** The codecs that we offer, in our order: what phones and browsers share. */
-function codecs() {
-  const known = RTCRtpReceiver.getCapabilities('audio')?.codecs ?? [];
-  return CODECS.flatMap((name) =>
-    known.filter((codec) => codec.mimeType.toLowerCase() === name.toLowerCase()),
-  );
+/** @param {string | undefined} sdp @returns {string} */
+function known(sdp) {
+  if (!sdp) throw new Error('the browser made no description');
+  return sdp;
 }
 
 export class Path {
   #hooks;
+  /** Our offer becomes our description: an answer may be quicker. @type {Promise<void> | null} */
+  #standing = null;
   /** @type {Candidate[]} */
   #outgoing = [];
   #sentCandidates = 0;
@@ -42,10 +41,11 @@ export class Path {
   #peerKnown = false;
 
   /**
-   * @param {number} media @param {RTCIceServer[]} iceServers @param {MediaStream} microphone
+   * @param {number} media @param {RTCPeerConnection} pc
+   * @param {MediaStream | null} microphone at the latest before it stands by an offer, or answers
    * @param {PathHooks} hooks
    */
-  constructor(media, iceServers, microphone, hooks) {
+  constructor(media, pc, microphone, hooks) {
     this.media = media;
     this.#hooks = hooks;
     /** @type {PathState} */
@@ -55,7 +55,7 @@ export class Path {
     /** What the other side sends. @type {MediaStreamTrack | null} */
     this.remoteTrack = null;
     this.microphone = microphone;
-    this.pc = new RTCPeerConnection({ iceServers, bundlePolicy: 'max-bundle' });
+    this.pc = pc;
     this.pc.onicecandidate = (event) => this.#gather(event.candidate);
     this.pc.onconnectionstatechange = () => this.#follow();
     this.pc.ontrack = (event) => {
@@ -68,18 +68,21 @@ export class Path {
     return this.state === 'new' || this.state === 'connected';
   }
 
-  /** @returns {Promise<string>} our offer; what `release` lets go belongs after it */
-  async offer() {
-    this.offering = true;
-    this.#addMicrophone();
-    const transceiver = this.pc.getTransceivers()[0];
-    if (transceiver) transceiver.setCodecPreferences(codecs());
-    await this.pc.setLocalDescription();
-    return this.#localSdp();
+  /**
+   * Stand by our offer, which is on its way; what `release` lets go belongs after it. It was made
+   * without a microphone, but addresses are gathered only now: browsers tell their real ones to a
+   * page that has one.
+   * @param {string} sdp
+   */
+  async stand(sdp) {
+    const [track] = this.microphone?.getAudioTracks() ?? [];
+    this.#standing = this.pc.setLocalDescription({ type: 'offer', sdp });
+    await Promise.all([this.#standing, track && this.replaceMicrophone(track)]);
   }
 
   /** @param {string} sdp the peer's answer to our offer */
   async accept(sdp) {
+    await this.#standing;
     if (this.pc.signalingState !== 'have-local-offer') return;
     this.offering = false;
     await this.pc.setRemoteDescription({ type: 'answer', sdp });
@@ -92,7 +95,7 @@ export class Path {
     this.#addMicrophone();
     await this.#peerIsKnown();
     await this.pc.setLocalDescription();
-    return this.#localSdp();
+    return known(this.pc.localDescription?.sdp);
   }
 
   /** The server knows our description now: candidates may follow it. */
@@ -127,14 +130,9 @@ export class Path {
   }
 
   #addMicrophone() {
-    if (this.pc.getSenders().some((sender) => sender.track)) return;
-    for (const track of this.microphone.getAudioTracks()) this.pc.addTrack(track, this.microphone);
-  }
-
-  #localSdp() {
-    const sdp = this.pc.localDescription?.sdp;
-    if (!sdp) throw new Error('the browser made no description');
-    return sdp;
+    const { microphone } = this;
+    if (!microphone || this.pc.getSenders().some((sender) => sender.track)) return;
+    for (const track of microphone.getAudioTracks()) this.pc.addTrack(track, microphone);
   }
 
   async #peerIsKnown() {

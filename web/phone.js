@@ -2,6 +2,7 @@
 
 import { Call } from './call.js';
 import { NoMicrophone, RpcError } from './errors.js';
+import { connection, Spare } from './spare.js';
 
 /** @typedef {import('./protocol.js').ListedCall} ListedCall */
 
@@ -31,6 +32,7 @@ export class Phone {
   #calls = new Map();
   /** @type {RTCIceServer[]} */
   #iceServers = [];
+  #spare = new Spare(() => this.#iceServers);
 
   /** @param {PhoneDeps} deps */
   constructor(deps) {
@@ -71,6 +73,11 @@ export class Phone {
 
   // --- what a person does
 
+  /** Somebody is at the page, and may be about to call. */
+  prepare() {
+    if (this.#calls.size === 0) this.#spare.prepare();
+  }
+
   /** Call somebody. Rejects with NoMicrophone. @param {string} to */
   async dial(to) {
     if (this.active) return;
@@ -85,9 +92,10 @@ export class Phone {
       talkingSince: null,
     });
     this.ended = null;
+    const started = call.start(to);
     this.#changed();
     try {
-      await call.start(to);
+      await started;
     } catch (error) {
       this.#drop(call);
       throw error;
@@ -132,6 +140,7 @@ export class Phone {
   /** @param {import('./protocol.js').Opened} opened @param {boolean} reloaded the page is new */
   opened(opened, reloaded) {
     this.#iceServers = opened.ice_servers;
+    this.#spare.drop();
     if (opened.resumed && !reloaded) return;
     for (const call of this.calls()) {
       const listed = opened.calls.find((entry) => entry.call === call.id);
@@ -149,6 +158,8 @@ export class Phone {
         return call.progressed(params);
       case 'call.answered':
         return call.answered(params);
+      case 'call.dtmf':
+        return call.keysHeard.add(params.digits);
       case 'call.figures':
         return void (call.figures = params);
       case 'call.ended':
@@ -211,7 +222,8 @@ export class Phone {
   #add(snapshot) {
     const call = new Call(snapshot, {
       request: this.#deps.request,
-      iceServers: () => this.#iceServers,
+      connection: () => connection(this.#iceServers),
+      offerer: () => this.#spare.take(),
       microphone: this.#deps.microphone,
       changed: (changed) => this.#follow(changed),
       trouble: this.#deps.trouble,

@@ -32,7 +32,7 @@
 /**
  * @typedef {Place & {
  *   resumed: boolean, account: Account, ping_seconds: number, resume_seconds: number,
- *   ice_servers: RTCIceServer[], calls: ListedCall[],
+ *   ice_servers: RTCIceServer[], calls: ListedCall[], server: { emergency_numbers: string[] },
  * }} Opened
  */
 

@@ -1,4 +1,4 @@
-/** Rows of people and calls: a picture, who, something about it, and a click that calls. */
+/** Rows of people, calls and phones: a picture, who, and something about it. */
 
 import { shown } from './address.js';
 import { make, symbol } from './dom.js';
@@ -13,14 +13,34 @@ import { texts } from './texts.js';
  */
 export function callRow(party, about, call, aside) {
   const { title, initials } = shown(party);
-  const avatar = make('span', { class: 'face', text: initials || '#' });
-  avatar.setAttribute('aria-hidden', 'true');
-  const words = make('span', { class: 'words' }, make('b', { text: title }), about);
-  const row = make('button', { class: 'row' }, avatar, words, aside ?? symbol('phone'));
-  row.type = 'button';
-  row.title = texts.callWhom(title);
-  row.addEventListener('click', () => call(party.address));
-  return row;
+  const parts = [picture(face(initials)), words(title, about), aside ?? symbol('phone')];
+  const button = make('button', { class: 'row' }, ...parts);
+  button.type = 'button';
+  button.title = texts.callWhom(title);
+  button.addEventListener('click', () => call(party.address));
+  return button;
+}
+
+/** A row that is only to be read. @param {Node} drawn @param {string} title @param {Node} about */
+export function row(drawn, title, about) {
+  return make('div', { class: 'row' }, picture(drawn), words(title, about));
+}
+
+/** @param {string} initials */
+export function face(initials) {
+  return document.createTextNode(initials || '#');
+}
+
+/** @param {Node} drawn */
+function picture(drawn) {
+  const around = make('span', { class: 'face' }, drawn);
+  around.setAttribute('aria-hidden', 'true');
+  return around;
+}
+
+/** @param {string} title @param {Node} about */
+function words(title, about) {
+  return make('span', { class: 'words' }, make('b', { text: title }), about);
 }
 
 /**

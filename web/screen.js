@@ -24,11 +24,15 @@ import { Views } from './views.js';
  * @typedef {{
  *   phone: import('./phone.js').Phone,
  *   people: import('./people.js').People,
- *   addPhone: (name: string) => Promise<import('./start_view.js').NewPhone>,
+ *   lists: import('./lists.js').Lists,
+ *   emergency: import('./emergency.js').EmergencyNumbers,
  *   spoken: () => void,
  *   viewsChanged: () => void,
  * }} ScreenDeps `spoken`: the language has changed
  */
+
+// Nobody sees that something is drawn so much later.
+const UNSEEN_MS = 50;
 
 export class Screen {
   #notice = find('notice', HTMLElement);
@@ -48,6 +52,8 @@ export class Screen {
   /** What this person has here; null until the server has said who it is. @type {Own | null} */
   #own = null;
   #inCall = false;
+  /** The timer of the next drawing. */
+  #drawing = 0;
   /** The call came while the first steps were in sight. */
   #interrupted = false;
 
@@ -57,27 +63,30 @@ export class Screen {
     paint(this.#preferences.get('theme'));
     speak(this.#language());
     void this.#useSpeaker();
-    const { phone, people } = deps;
+    const { phone, people, lists } = deps;
     const { call, microphone } = this;
     this.#dial = new DialView(phone, {
       failed: this.complain,
       say: this.say,
       key: (key) => this.#ring.key(key),
-      isPerson: (name) => people.list.some((person) => person.name === name),
+      emergency: (typed) => deps.emergency.find(typed),
     });
     const toggleKeypad = () => this.#toggleKeypad();
     this.#call = new CallView(phone, { toggleKeypad, redial: call, who: this.#who });
     this.#incoming = new IncomingView(phone, this.#who);
     this.#people = new PeopleView(people, { call, changed: () => this.render() });
-    this.#log = new LogView({ call });
-    this.#settings = new SettingsView(this.#preferences, {
+    this.#log = new LogView(lists.blocked, { call });
+    this.#settings = new SettingsView(this.#preferences, lists, {
       chosen: (name) => this.#chosen(name),
       microphone,
       testSpeaker: (bar) => this.#speaker.test(bar),
       start: () => this.#welcome(),
+      addPhone: () => this.#addPhone(),
+      who: this.#who,
     });
+    const addPhone = (/** @type {string} */ name) => lists.phones.add({ name });
     const finish = () => this.#welcomed();
-    this.#start = new StartView(people, { call, microphone, addPhone: deps.addPhone, finish });
+    this.#start = new StartView(people, { call, microphone, addPhone, finish });
     this.#views = new Views(() => this.#viewsChanged());
   }
 
@@ -127,6 +136,7 @@ export class Screen {
   /** Newcomers are led to their first call. */
   set own(own) {
     this.#own = this.#people.own = this.#log.own = this.#start.own = own;
+    this.#settings.own = own;
     this.#start.reset();
     if (own && !own.welcomed && this.#deps.phone.calls().length === 0) this.#welcome();
     this.render();
@@ -143,6 +153,7 @@ export class Screen {
   touched() {
     this.#ring.wake();
     this.#speaker.touched();
+    this.#deps.phone.prepare();
   }
 
   /** @param {KeyboardEvent} event */
@@ -165,7 +176,20 @@ export class Screen {
 
   // --- what is seen and heard
 
+  /**
+   * What is to be heard is heard at once, and the page is drawn a moment later, once for all that
+   * changes meanwhile: drawing keeps a browser busy for longer than a call takes to go out. Hidden
+   * pages have slow timers, and next to nothing to draw.
+   */
+  callChanged() {
+    this.#speaker.play(this.#deps.phone.active?.remoteStream ?? null);
+    if (document.visibilityState === 'hidden') this.render();
+    else this.#drawing ||= window.setTimeout(() => this.render(), UNSEEN_MS);
+  }
+
   render() {
+    window.clearTimeout(this.#drawing);
+    this.#drawing = 0;
     const { phone } = this.#deps;
     this.#dial.render();
     this.#call.render(this.#dial.keypadOpen);
@@ -177,7 +201,7 @@ export class Screen {
     document.title = ringing[0] ? titleText(ringing[0].title) : texts.title;
     this.#notices.show(ringing);
     this.#speaker.play(phone.active?.remoteStream ?? null);
-    this.#renderLists();
+    this.renderLists();
     this.#followCall(phone.active !== null);
   }
 
@@ -186,9 +210,10 @@ export class Screen {
     if (this.#views.shows('start')) this.#start.render();
   }
 
-  #renderLists() {
+  renderLists() {
     this.renderPeople();
     if (this.#views.shows('calls')) this.#log.render();
+    if (this.#views.shows('settings')) this.#settings.render();
   }
 
   /** A call comes into sight, and the first steps come back after it. @param {boolean} inCall */
@@ -214,7 +239,8 @@ export class Screen {
   #viewsChanged() {
     this.#settings.show(this.#views.shows('settings'));
     this.#start.show(this.#views.shows('start'));
-    this.#renderLists();
+    this.#log.show(this.#views.shows('calls'));
+    this.renderLists();
     this.#deps.viewsChanged();
   }
 
@@ -237,6 +263,11 @@ export class Screen {
   #welcome() {
     this.#start.reset();
     this.#views.choose('start');
+  }
+
+  #addPhone() {
+    this.#welcome();
+    this.#start.addPhone();
   }
 
   #welcomed() {

@@ -1,11 +1,10 @@
 /** The first steps: a microphone that is heard, somebody to call, and the call. */
 
 import { fill, find, make, mark, say } from './dom.js';
-import { HttpError } from './errors.js';
 import { MicrophoneTest } from './microphone_test.js';
 import { peopleEntries } from './people_view.js';
 import { callRow, reachability } from './rows.js';
-import { errorText, texts } from './texts.js';
+import { refusalText, texts } from './texts.js';
 
 /**
  * What the server answers to a new phone; `provisioning` where it serves settings to fetch.
@@ -59,6 +58,13 @@ export class StartView {
   /** The steps come into sight, or are let be. @param {boolean} shown */
   show(shown) {
     if (!shown) this.#test.stop();
+  }
+
+  /** Somebody wants one more phone: what for it was made before is out of sight. */
+  addPhone() {
+    this.#forgetPhone();
+    this.#choose('linphone');
+    this.#make.focus();
   }
 
   /** A call was talked in: what led to it may be put away. */
@@ -115,8 +121,7 @@ export class StartView {
     try {
       this.#showPhone(await this.#actions.addPhone('Linphone'));
     } catch (error) {
-      const unreachable = error instanceof HttpError && error.status === 0;
-      say(this.#error, unreachable ? texts.loginUnreachable : errorText(error));
+      say(this.#error, refusalText(error, { full: texts.phonesFull }));
       this.#error.hidden = false;
     } finally {
       this.#make.disabled = false;

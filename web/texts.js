@@ -1,6 +1,6 @@
 /** The language in use, and the choice of the right sentence. */
 
-import { HttpError, NoAnswer, NoMicrophone, RpcError } from './errors.js';
+import { HttpError, LoginNeeded, NoAnswer, NoMicrophone, RpcError } from './errors.js';
 import { de } from './words/de.js';
 import { en } from './words/en.js';
 
@@ -100,6 +100,19 @@ export function errorText(error) {
   }
   if (error instanceof NoAnswer) return texts.noAnswer;
   return error instanceof RpcError ? error.message : texts.wrong;
+}
+
+/**
+ * Why the server did not do what it was asked by HTTP.
+ * @param {unknown} error
+ * @param {{ invalid?: string, full?: string }} [words] of what was asked
+ */
+export function refusalText(error, { invalid = texts.wrong, full = texts.wrong } = {}) {
+  if (error instanceof LoginNeeded) return texts.sessionEnded;
+  if (!(error instanceof HttpError)) return errorText(error);
+  if (error.status === 0) return texts.loginUnreachable;
+  if (error.retryAfterSeconds !== null) return texts.busyServer(error.retryAfterSeconds);
+  return { 409: full, 422: invalid }[error.status] ?? texts.wrong;
 }
 
 /** Why logging in failed. @param {unknown} error */

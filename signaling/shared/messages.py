@@ -204,11 +204,16 @@ class PushInfo(Struct):
 
 
 class ServerInfo(Struct):
-    """What the server can do; `push` is null where it wakes nobody."""
+    """What the server can do, and cannot.
+
+    `emergency_numbers` are those that it cannot reach: a client says so before it calls. `push` is
+    null where it wakes nobody.
+    """
 
     version: str
     features: list[str]
     limits: dict[str, int]
+    emergency_numbers: list[str]
     push: PushInfo | None
 
 

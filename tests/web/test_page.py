@@ -1,10 +1,12 @@
 """The page in a browser, at a running server: what one finds where, and what it remembers."""
 
+import json
 import re
 
 import pytest
 from playwright.async_api import expect
 
+from signaling.shared.config import EMERGENCY_NUMBERS
 from tests.end_to_end.server import ALICE, BOB
 from tests.web.house import House, Tab
 
@@ -51,7 +53,7 @@ async def test_the_list_of_calls_says_how_each_ended_and_calls_back(house: House
         await bob.part("decline").click()
         await alice.in_state("ended")
         await alice.view("calls")
-        rows = alice.part("calls-list").get_by_role("button")
+        rows = alice.part("calls-list").locator(".row")
         await expect(rows).to_have_text(
             [
                 re.compile("bobOutgoing callThey declined the call"),
@@ -59,7 +61,7 @@ async def test_the_list_of_calls_says_how_each_ended_and_calls_back(house: House
             ]
         )
         await bob.view("calls")
-        await bob.part("calls-list").get_by_role("button").first.click()
+        await bob.part("calls-list").locator(".row").first.click()
         await expect(alice.part("incoming-from")).to_have_text("bob")
         await alice.part("decline").click()
         await bob.in_state("ended")
@@ -92,6 +94,133 @@ async def test_an_emergency_number_is_refused_in_words_before_it_is_dialled(hous
         await expect(alice.part("notice")).to_contain_text("cannot reach emergency services")
         await expect(alice.part("notice")).to_contain_text("mobile phone: call 112")
         assert await alice.run("window.wsphone.calls().length") == 0
+
+
+async def test_the_servers_own_emergency_numbers_are_refused_on_the_page(house: House) -> None:
+    async with house.tab() as alice:
+        await alice.log_in(ALICE, welcome=False)
+        kept = await alice.run("localStorage.getItem('wsphone.emergency')")
+        assert tuple(json.loads(kept)) == EMERGENCY_NUMBERS
+
+
+async def test_keys_that_the_other_side_presses_are_shown_and_fade(house: House) -> None:
+    async with house.tab(ALICE) as alice, house.tab(BOB) as bob:
+        await alice.page.clock.install()
+        await alice.call("bob")
+        await bob.part("accept").click()
+        await alice.in_state("talking")
+        await bob.in_state("talking")
+        await bob.part("keypad-toggle").click()
+        for key in ("4", "2", "hash"):
+            await bob.part(f"key-{key}").click()
+        heard = alice.part("call-keys")
+        await expect(heard).to_have_text("They pressed 4 2 #")
+        await expect(heard).to_have_role("status")
+        await expect(bob.part("call-keys")).to_be_empty()
+        await alice.page.clock.fast_forward(10_000)
+        await expect(heard).to_be_empty()
+
+
+async def test_a_caller_is_blocked_from_the_list_of_calls_and_let_in_again(house: House) -> None:
+    async with house.tab(ALICE) as alice, house.tab(BOB) as bob:
+        await bob.call("alice")
+        await alice.part("decline").click()
+        await bob.in_state("ended")
+        await alice.view("calls")
+        block = alice.part("calls-list").get_by_role("button", name="Block bob")
+        await block.click()
+        await expect(block).to_have_attribute("aria-pressed", "true")
+        await expect(block).to_be_focused()
+        await expect(alice.part("calls-list")).to_contain_text("Blocked · You declined")
+        await bob.call("alice")
+        await expect(bob.part("call-reason")).to_contain_text("None of their phones")
+        await expect(alice.part("incoming")).to_be_hidden()
+        await block.click()
+        await expect(block).to_have_attribute("aria-pressed", "false")
+        await bob.call("alice")
+        await expect(alice.part("incoming-from")).to_have_text("bob")
+        await alice.part("decline").click()
+
+
+async def test_the_block_list_is_kept_by_keyboard_alone(house: House) -> None:
+    async with house.tab(ALICE) as alice:
+        keys = alice.page.keyboard
+        await alice.view("settings")
+        await alice.part("block-address").focus()
+        await keys.type("Bob")
+        await keys.press("Enter")
+        rows = alice.part("blocked-list").get_by_role("listitem")
+        await expect(rows).to_contain_text(["bob@wsphone.local"])
+        await expect(alice.part("block-address")).to_have_value("")
+        await rows.get_by_role("button", name="Let bob call again").focus()
+        await keys.press("Enter")
+        await expect(rows).to_have_count(0)
+        await expect(alice.part("block-submit")).to_be_focused()
+        await expect(alice.part("settings")).to_contain_text("Nobody is blocked.")
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("", "Enter a name"),
+        ("anna@example.org", "of this server"),
+        ("sip:Alice@wsphone.local", "Your own phones"),
+    ],
+)
+async def test_what_cannot_be_blocked_is_refused_in_words(
+    house: House, typed: str, words: str
+) -> None:
+    async with house.tab(ALICE) as alice:
+        await alice.view("settings")
+        await alice.part("block-address").fill(typed)
+        await alice.part("block-submit").click()
+        await expect(alice.part("block-error")).to_contain_text(words)
+        await expect(alice.part("block-address")).to_have_value(typed)
+
+
+async def test_phones_are_listed_told_apart_and_removed_when_one_is_sure(house: House) -> None:
+    async with house.tab(BOB) as bob:
+        await bob.view("settings")
+        names = bob.part("phones-list").locator("b")
+        await expect(names).to_have_text(["phone"])
+        for _ in range(2):
+            await bob.part("phone-add").click()
+            await expect(bob.part("make-phone")).to_be_focused()
+            await bob.page.keyboard.press("Enter")
+            await expect(bob.part("phone-qr")).to_be_visible()
+            await bob.view("settings")
+        await expect(names).to_have_text(["phone", "Linphone", "Linphone 2"])
+        await expect(bob.part("phones-list")).to_contain_text("Not connected · added")
+        for count in (2, 1):
+            remove = bob.part("phones-list").get_by_role("button", name=re.compile("Remove Linph"))
+            await remove.first.click()
+            await expect(bob.part("phone-remove")).to_be_focused()
+            await bob.page.keyboard.press("Escape")
+            await expect(names).to_have_count(count + 1)
+            await expect(remove.first).to_be_focused()
+            await bob.page.keyboard.press("Enter")
+            await bob.page.keyboard.press("Enter")
+            await expect(names).to_have_count(count)
+            await expect(bob.part("phone-add")).to_be_focused()
+
+
+async def test_a_list_that_cannot_be_changed_says_why_and_stays(house: House) -> None:
+    async with house.tab(ALICE, language="de-DE") as alice:
+        await alice.view("settings")
+        rows = alice.part("phones-list").get_by_role("listitem")
+        await expect(rows.first).to_contain_text("Nicht verbunden")
+        before = await rows.count()
+        await alice.page.route("**/api/**", lambda route: route.abort())
+        await rows.first.get_by_role("button").click()
+        await alice.part("phone-remove").click()
+        await expect(alice.part("phones-error")).to_contain_text("nicht erreichbar")
+        await alice.part("block-address").fill("bob")
+        await alice.part("block-submit").click()
+        await expect(alice.part("block-error")).to_contain_text("nicht erreichbar")
+        await alice.view("calls")
+        await alice.view("settings")
+        await expect(alice.part("settings")).to_contain_text("ließ sich gerade nicht holen")
+        await expect(rows).to_have_count(before)
 
 
 async def test_while_talking_the_page_shows_how_the_sound_is_carried(house: House) -> None:

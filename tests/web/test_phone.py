@@ -10,7 +10,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 async def lab(page: Page, body: str) -> Any:
     """Run a script that has the lab's parts by name."""
-    names = "{ Switch, fail, talking, until }"
+    names = "{ Switch, fail, talking, tone, until }"
     return await page.evaluate(f"async () => {{ const {names} = await import('/lab.js'); {body} }}")
 
 
@@ -180,6 +180,102 @@ async def test_who_talked_is_told_once_that_it_is_over(page: Page) -> None:
         return line.over.map(([who]) => who).sort();""",
     )
     assert told == ["alice", "bob"]
+
+
+async def test_an_offer_is_made_while_the_microphone_opens_and_gathers_nothing(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const line = new Switch();
+        let give;
+        const microphone = () => new Promise((resolve) => { give = resolve; });
+        const { phone } = line.add('alice', { microphone });
+        void phone.dial('bob');
+        const { pc } = phone.active;
+        await until(() => give);
+        await pc.createOffer();
+        const before = [pc.signalingState, pc.iceGatheringState, line.asked.length];
+        const stream = await tone();
+        give(stream);
+        await until(() => pc.iceGatheringState !== 'new' && pc.getSenders()[0].track);
+        const sent = pc.getSenders()[0].track === stream.getTracks()[0];
+        return [before, line.asked[0][1], sent, line.started.offer.includes('a=candidate')];""",
+    )
+    assert told == [["stable", "new", 0], "call.start", True, False]
+
+
+async def test_whoever_gets_no_microphone_leaves_no_peer_connection_behind(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const line = new Switch();
+        const microphone = () => Promise.reject(new Error('no'));
+        const { phone } = line.add('alice', { microphone });
+        const dialled = phone.dial('bob').catch((error) => error.message);
+        const { pc } = phone.active;
+        return [await dialled, pc.signalingState, line.asked.length];""",
+    )
+    assert told == ["no", "closed", 0]
+
+
+async def test_a_peer_connection_that_was_made_ahead_serves_one_call(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const made = [];
+        window.RTCPeerConnection = new Proxy(RTCPeerConnection, {
+          construct(Real, facts) { made.push(new Real(...facts)); return made.at(-1); },
+        });
+        const line = new Switch();
+        const { phone } = line.add('alice');
+        phone.prepare();
+        phone.prepare();
+        const ahead = made.length;
+        await phone.dial('bob');
+        const first = phone.active.pc === made[0];
+        phone.prepare();
+        const during = made.length;
+        phone.active.hangUp();
+        await until(() => phone.calls().length === 0);
+        await phone.dial('bob');
+        return [ahead, first, during, made.length, phone.active.pc === made[1]];""",
+    )
+    assert told == [1, True, 1, 2, True]
+
+
+async def test_new_servers_for_ice_put_what_was_made_ahead_away(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { phone } = new Switch().add('alice');
+        phone.prepare();
+        const urls = 'turn:127.0.0.1:3478';
+        const ice_servers = [{ urls, username: 'u', credential: 'p' }];
+        phone.opened({ resumed: false, calls: [], ice_servers }, false);
+        void phone.dial('bob');
+        return phone.active.pc.getConfiguration().iceServers.map((server) => server.urls);""",
+    )
+    assert told == [["turn:127.0.0.1:3478"]]
+
+
+async def test_keys_of_the_other_side_are_kept_until_they_were_read(page: Page) -> None:
+    told = await page.evaluate(
+        """async () => {
+          const { KeysHeard } = await import('/keys_heard.js');
+          const real = window.setTimeout;
+          const timers = [];
+          window.setTimeout = (step, ms) => timers.push([step, ms]);
+          let changes = 0;
+          const keys = new KeysHeard(() => { changes += 1; });
+          keys.add('1');
+          keys.add('2'.repeat(30));
+          const kept = keys.digits;
+          timers.at(-1)[0]();
+          window.setTimeout = real;
+          return [kept, timers.at(-1)[1], keys.digits, changes];
+        }"""
+    )
+    assert told == ["2" * 24, 6_000, "", 3]
 
 
 async def test_a_call_that_never_was_is_over_for_nobody(page: Page) -> None:
