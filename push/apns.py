@@ -1,0 +1,65 @@
+"""Pushes to iPhones: Apple's production and its sandbox, each over a connection of its own."""
+
+import time
+
+from push import apns_words as words
+from push.apns_words import ProviderToken
+from push.http2 import Failure
+from push.origin import BUSY, Origin, tls_context
+from push.sender import ApnsPush, Outcome, Verdict
+from signaling.shared.errors import OperatorError
+
+PRODUCTION_URL = "https://api.push.apple.com"
+SANDBOX_URL = "https://api.sandbox.push.apple.com"
+
+
+class Apns:
+    """Sends as a team with its token, or as an app with its certificate."""
+
+    def __init__(
+        self,
+        *,
+        token: ProviderToken | None = None,
+        certificate_file: str | None = None,
+        url: str = PRODUCTION_URL,
+        sandbox_url: str = SANDBOX_URL,
+        ca_file: str | None = None,
+    ) -> None:
+        """Takes one of `token` and `certificate_file`. Raises OperatorError."""
+        if (token is None) == (certificate_file is None):
+            raise OperatorError("APNs needs either a key or a certificate")
+        tls = tls_context(ca_file=ca_file, certificate_file=certificate_file)
+        self._token = token
+        self._production = Origin(url, tls)
+        self._sandbox = Origin(sandbox_url, tls)
+
+    async def warm(self) -> None:
+        """Connect to production; few need the sandbox, which is connected by its first push."""
+        await self._production.warm()
+
+    async def send(self, push: ApnsPush, *, seconds: float) -> Outcome:
+        """One attempt. UNSENT also when the time ran out before there was a way to send it."""
+        refused = words.unfit(push)
+        if refused is not None:
+            return refused
+        header = self._token.header(time.time()) if self._token is not None else None
+        origin = self._sandbox if push.sandbox else self._production
+        result = await origin.request(words.request(push, header), seconds=seconds)
+        if isinstance(result, Failure) and result.reason == BUSY:
+            # Nothing was sent, yet to come back at once would only make it worse.
+            return Outcome(Verdict.RETRY, BUSY)
+        outcome = words.outcome(result, time.time())
+        if header is not None and outcome.reason == "ExpiredProviderToken":
+            return self._with_another_token(outcome, header)
+        return outcome
+
+    async def aclose(self) -> None:
+        """Let go of both connections; what is in flight ends first."""
+        await self._production.aclose()
+        await self._sandbox.aclose()
+
+    def _with_another_token(self, outcome: Outcome, header: bytes) -> Outcome:
+        """Apple looked at the token and at nothing else: with a new one it may be sent again."""
+        if self._token is not None and self._token.expired(header, time.time()):
+            return Outcome(Verdict.UNSENT, outcome.reason)
+        return outcome
