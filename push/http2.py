@@ -29,6 +29,8 @@ BUSY_PING_SECONDS = 1.0
 PING_ANSWER_SECONDS = 2.0
 MAX_STREAMS = 500
 """Ours; h2 looks at each open stream whenever another one begins."""
+MAX_REQUESTS = 1_000_000
+"""Then another connection takes over: the numbers of streams are finite (section 5.1.1)."""
 MAX_ANSWER_BYTES = 4_096
 
 _RST_STREAM, _GOAWAY = 3, 7
@@ -164,7 +166,7 @@ class Connection:
         self._h2.send_headers(stream_id, self._header_fields(request), end_stream=not request.body)
         self._streams[stream_id] = stream = _Stream(request.body)
         self._send_body(stream_id, stream)
-        if stream_id + 2 > _LAST_STREAM:
+        if stream_id >= 2 * MAX_REQUESTS - 1:
             self.state = State.DRAINING
         return stream_id
 

@@ -26,7 +26,7 @@ BUSY = "busy"
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
 _NEXT_ADDRESS_SECONDS = 0.25
-_GOODBYE_SECONDS = 1.0
+GOODBYE_SECONDS = 1.0
 
 
 def tls_context(*, ca_file: str | None, certificate_file: str | None) -> ssl.SSLContext:
@@ -103,12 +103,12 @@ class Origin:
             await asyncio.wait([self._connector])
         self._fail_waiting("closed")
         if awaited := [result for line in self._lines for result in line.in_flight()]:
-            await asyncio.wait(awaited, timeout=_GOODBYE_SECONDS)
+            await asyncio.wait(awaited, timeout=GOODBYE_SECONDS)
         lines = list(self._lines)
         for line in lines:
             line.close("closed")
         if lines:
-            await asyncio.wait([line.closed for line in lines], timeout=_GOODBYE_SECONDS)
+            await asyncio.wait([line.closed for line in lines], timeout=GOODBYE_SECONDS)
         for line in lines:
             line.abort()
 
@@ -146,7 +146,7 @@ class Origin:
                 sock=connected,
                 ssl=self._tls,
                 server_hostname=self._host,
-                ssl_shutdown_timeout=_GOODBYE_SECONDS,
+                ssl_shutdown_timeout=GOODBYE_SECONDS,
             )
             await line.decided
             if line.state is not State.OPEN:

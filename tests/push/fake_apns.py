@@ -64,10 +64,12 @@ class Arrived:
 class FakeApns:
     """Listens on 127.0.0.1. A token's script says what becomes of its pushes, one after another."""
 
-    def __init__(self, folder: Path, *, first_streams: int = 1, streams: int = 1_000) -> None:
-        self.rules = Rules(first_streams=first_streams, streams=streams)
+    def __init__(self, folder: Path, *, port: int = 0) -> None:
+        self.port = port
+        self.rules = Rules(first_streams=1, streams=1_000)
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.connections: list[FakeConnection] = []
+        self.opened: asyncio.Queue[FakeConnection] = asyncio.Queue()
         self.arrived: list[Arrived] = []
         self.authorizations: Counter[str] = Counter()
         self.scripts: dict[str, deque[Reply | Act]] = {}
@@ -90,7 +92,9 @@ class FakeApns:
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connected, "127.0.0.1", 0, ssl=self.tls)
+        self._server = await loop.create_server(
+            self._connected, "127.0.0.1", self.port, ssl=self.tls
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         self.url = f"https://127.0.0.1:{self.port}"
         return self
@@ -105,7 +109,7 @@ class FakeApns:
         for connection in self.connections:
             connection.drop()
         for connection in self.connections:
-            await connection.gone
+            await connection.gone.wait()
         await self._server.wait_closed()
 
     @property
@@ -120,8 +124,11 @@ class FakeApns:
         self.scripts[token] = deque(acts)
 
     def _connected(self) -> FakeConnection:
-        self.connections.append(FakeConnection(self.rules, self._on_request))
-        return self.connections[-1]
+        return FakeConnection(self.rules, self._on_open, self._on_request)
+
+    def _on_open(self, connection: FakeConnection) -> None:
+        self.connections.append(connection)
+        self.opened.put_nowait(connection)
 
     def _on_request(self, connection: FakeConnection, heard: Heard) -> None:
         if self.rules.first_streams < self.rules.streams and len(connection.requests) == 1:
@@ -129,7 +136,7 @@ class FakeApns:
         refusal = self._refusal(connection, heard)
         token = heard.headers[":path"].rpartition("/")[2]
         if refusal is not None:
-            self._reply(connection, heard, refusal)
+            self.reply(connection, heard, refusal)
             return
         self.arrived.append(
             Arrived(
@@ -143,11 +150,11 @@ class FakeApns:
         script = self.scripts.get(token)
         act = script.popleft() if script else self.always
         if isinstance(act, Reply):
-            self._reply(connection, heard, act)
+            self.reply(connection, heard, act)
         else:
             act(connection, heard)
 
-    def _reply(self, connection: FakeConnection, heard: Heard, reply: Reply) -> None:
+    def reply(self, connection: FakeConnection, heard: Heard, reply: Reply) -> None:
         headers = {"apns-id": heard.headers.get("apns-id", ""), **reply.headers}
         connection.answer(heard.stream, reply.status, headers, reply.body())
 

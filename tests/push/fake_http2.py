@@ -36,12 +36,15 @@ class Heard:
 
 @dataclass
 class Rules:
-    """What the server allows, and where it fails to answer pings or to give credit."""
+    """What the server allows; one without credits never lets the client send more.
+
+    One that does not greet keeps its settings to itself, which no server may.
+    """
 
     first_streams: int = 100
     streams: int = 100
-    deaf: bool = False
     credits: bool = True
+    greets: bool = True
 
 
 @dataclass
@@ -53,15 +56,21 @@ class _Window:
 class FakeConnection(asyncio.Protocol):
     """Collects requests for `on_request`; `violations` are breaches of RFC 9113 by the client."""
 
-    def __init__(self, rules: Rules, on_request: Callable[["FakeConnection", Heard], None]) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        on_open: Callable[["FakeConnection"], None],
+        on_request: Callable[["FakeConnection", Heard], None],
+    ) -> None:
         self.rules = rules
         self.requests: dict[int, Heard] = {}
         self.open: set[int] = set()
-        self.pings = 0
+        self.pinged: asyncio.Queue[bytes] = asyncio.Queue()
+        self.deaf = False
         self.violations: list[str] = []
-        self.gone = asyncio.get_running_loop().create_future()
+        self.gone = asyncio.Event()
         self.went_away: int | None = None
-        self._on_request = on_request
+        self._on_open, self._on_request = on_open, on_request
         self._decoder, self._encoder = Decoder(), Encoder()
         self._received = bytearray()
         self._preface_is_due = True
@@ -70,13 +79,15 @@ class FakeConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
-        self.allow(self.rules.first_streams)
+        self._on_open(self)
+        if self.rules.greets:
+            self.allow(self.rules.first_streams)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone.set_result(None)
+        self.gone.set()
 
     def data_received(self, data: bytes) -> None:
-        if self.rules.deaf:
+        if self.deaf:
             return
         self._received += data
         if self._preface_is_due:
@@ -151,7 +162,7 @@ class FakeConnection(asyncio.Protocol):
                 self._close_stream(frame.stream_id)
                 self.requests[frame.stream_id].reset = frame.error_code
             case PingFrame() if "ACK" not in frame.flags:
-                self.pings += 1
+                self.pinged.put_nowait(frame.opaque_data)
                 self._write(PingFrame(0, frame.opaque_data, flags=["ACK"]))
             case SettingsFrame() if "ACK" not in frame.flags:
                 self._write(SettingsFrame(0, flags=["ACK"]))
