@@ -81,21 +81,21 @@ class ProviderToken:
 
 def request(push: ApnsPush, authorization: bytes | None) -> Request:
     """The push as a request; with a client certificate there is no authorization."""
-    fixed = [
+    fixed = (
         (b"apns-topic", push.topic.encode()),
         (b"apns-push-type", push.push_type.encode()),
         (b"apns-priority", b"%d" % push.priority),
-    ]
-    if authorization is not None:
-        fixed.append((b"authorization", authorization))
+    )
     varying = [
         (b"apns-id", push.id.encode()),
         (b"apns-expiration", b"%d" % push.expiration),
     ]
     if push.collapse_id is not None:
         varying.append((b"apns-collapse-id", push.collapse_id.encode()))
+    if authorization is not None:
+        varying.append((b"authorization", authorization))
     path = b"/3/device/" + push.token.encode()
-    return Request(path, tuple(fixed), tuple(varying), push.payload)
+    return Request(path, fixed, tuple(varying), push.payload)
 
 
 def unfit(push: ApnsPush) -> Outcome | None:

@@ -37,6 +37,8 @@ _RST_STREAM, _GOAWAY = 3, 7
 _FRAME_HEADER_BYTES = 9
 _MAX_FRAME_BYTES = 16_384
 _LAST_STREAM = 2**31 - 1
+# Of RFC 7541, appendix A, what a request may have.
+_STATIC_NAMES = frozenset({b"authorization"})
 
 _Text = bytes | str
 _Headers = (
@@ -49,7 +51,8 @@ _Headers = (
 class Request:
     """A POST. Both ends remember the `fixed` headers; of the `varying` ones only the names.
 
-    A value that is new in each request would push those out of HPACK's table that are not.
+    Values that are new in each request would push those out of HPACK's table that are not;
+    secrets do not belong there (RFC 7541, section 7.1.3).
     """
 
     path: bytes
@@ -125,7 +128,7 @@ class Connection:
         self._streams: dict[int, _Stream] = {}
         # Those whose bodies wait for the server's flow control.
         self._blocked: set[int] = set()
-        self._known_names: set[bytes] = set()
+        self._known_names = set(_STATIC_NAMES)
         self._received = bytearray()
         self._max_streams = 0
         self._heard_at = now
@@ -220,7 +223,7 @@ class Connection:
         ]
 
     def _varying(self, name: bytes, value: bytes) -> Header:
-        """The first time, the name has to get into the table."""
+        """The first time, a name has to get into the table, which takes its value along."""
         if name in self._known_names:
             return NeverIndexedHeaderTuple(name, value)
         self._known_names.add(name)

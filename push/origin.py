@@ -120,7 +120,7 @@ class Origin:
     async def _connect_until_open(self) -> None:
         while self._line is None:
             if self._failures:
-                await asyncio.sleep(_pause_seconds(self._failures))
+                await asyncio.sleep(pause_seconds(self._failures))
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     self._line = await self._open_line()
@@ -198,6 +198,7 @@ def _https(url: str) -> SplitResult:
     return parts
 
 
-def _pause_seconds(failures: int) -> float:
+def pause_seconds(failures: int) -> float:
+    """How long to wait after so many failures in a row: short enough for a call that rings."""
     doubled = math.ldexp(_FIRST_PAUSE_SECONDS, min(failures - 1, 10))
     return min(doubled, _LONGEST_PAUSE_SECONDS) * random.uniform(0.8, 1.2)

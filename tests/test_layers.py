@@ -49,8 +49,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
     "push": {
-        Layer.SHELL: "access_token fcm https webpush worker",
-        Layer.CORE: "answers endpoints linphone payload schedule sender vapid",
+        Layer.SHELL: "access_token apns fcm https line origin webpush worker",
+        Layer.CORE: "answers apns_words endpoints http2 linphone payload schedule sender vapid",
     },
 }
 

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -153,9 +154,9 @@ class TestPushes:
 
     async def test_5000_errors_pass_on_one_connection(self, fake: FakeApns, apns: Apns) -> None:
         fake.always = Reply(400, "BadDeviceToken")
-        for _ in range(10):
+        for _ in range(50):
             outcomes = await asyncio.gather(
-                *(apns.send(voip(token), seconds=SECONDS) for token in tokens(500))
+                *(apns.send(voip(token), seconds=SECONDS) for token in tokens(100))
             )
             assert set(outcomes) == {Outcome(Verdict.WRONG_ENVIRONMENT, "BadDeviceToken")}
         assert len(fake.arrived) == 5_000
@@ -293,6 +294,18 @@ class TestBrokenConnections:
         assert fake.last.requests[1].reset == CANCEL
         assert len(fake.connections) == 1
 
+    async def test_an_answer_in_the_last_moment_is_not_lost(
+        self, fake: FakeApns, apns: Apns
+    ) -> None:
+        def late(connection: FakeConnection, heard: Heard) -> None:
+            # The loop stands still meanwhile: answer and time-out come in the same turn of it.
+            time.sleep(0.1)
+            fake.reply(connection, heard, Reply())
+
+        await apns.warm()
+        fake.always = late
+        assert await apns.send(voip(), seconds=0.08) == ACCEPTED
+
     async def test_a_stalled_connection_is_replaced(
         self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -369,6 +382,34 @@ class TestConnecting:
         outcome = await make(ca_file=None).send(voip(), seconds=SECONDS)
         assert outcome == Outcome(Verdict.UNSENT, "unreachable")
         assert fake.arrived == []
+
+    async def test_each_failure_in_a_row_is_followed_by_a_longer_pause(
+        self, fake: FakeApns, make: MakeApns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failures = recorded_pauses(monkeypatch)
+        apns = make(url=f"https://127.0.0.1:{unused_port()}")
+        for _ in range(4):
+            await apns.send(voip(), seconds=SECONDS)
+        assert failures[:3] == [1, 2, 3]
+
+    async def test_a_connection_that_was_of_no_use_counts_as_a_failure(
+        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        failures = recorded_pauses(monkeypatch)
+        await apns.warm()
+        (await fake.opened.get()).go_away(0)
+        (await fake.opened.get()).go_away(0)
+        await fake.opened.get()
+        assert failures == [1, 2]
+        assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
+        fake.last.go_away(1)
+        await fake.opened.get()
+        assert failures == [1, 2]
+
+    def test_no_pause_is_longer_than_a_call_can_wait(self) -> None:
+        assert 0.08 <= origin.pause_seconds(1) <= 0.12
+        assert 0.16 <= origin.pause_seconds(2) <= 0.24
+        assert 1.6 <= origin.pause_seconds(1_000_000) <= 2.4
 
 
 class TestRoom:
@@ -448,6 +489,18 @@ class TestClosing:
         holding.answer_all()
         await closing
         assert await first == ACCEPTED
+
+
+def recorded_pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """After how many failures it paused; the pauses themselves are none."""
+    failures: list[int] = []
+
+    def no_pause(count: int) -> float:
+        failures.append(count)
+        return 0.0
+
+    monkeypatch.setattr(origin, "pause_seconds", no_pause)
+    return failures
 
 
 def unused_port() -> int:

@@ -145,16 +145,16 @@ class TestRequest:
             b"apns-topic": b"org.example.phone.voip",
             b"apns-push-type": b"voip",
             b"apns-priority": b"10",
-            b"authorization": b"bearer x",
         }
         assert dict(asked.varying) == {
             b"apns-id": b"8b1c3a52-7c4e-4f0e-9c1d-0a2b3c4d5e6f",
             b"apns-expiration": b"0",
             b"apns-collapse-id": b"call",
+            b"authorization": b"bearer x",
         }
 
     def test_with_a_certificate_there_is_no_authorization(self) -> None:
-        assert b"authorization" not in dict(request(push(), None).fixed)
+        assert b"authorization" not in dict(request(push(), None).varying)
 
     def test_a_plain_push_is_fit(self) -> None:
         assert unfit(push()) is None
