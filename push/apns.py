@@ -1,5 +1,6 @@
 """Pushes to iPhones: Apple's production and its sandbox, each over a connection of its own."""
 
+import asyncio
 import time
 
 from push import apns_words as words
@@ -55,8 +56,7 @@ class Apns:
 
     async def aclose(self) -> None:
         """Let go of both connections; what is in flight ends first."""
-        await self._production.aclose()
-        await self._sandbox.aclose()
+        await asyncio.gather(self._production.aclose(), self._sandbox.aclose())
 
     def _with_another_token(self, outcome: Outcome, header: bytes) -> Outcome:
         """Apple looked at the token and at nothing else: with a new one it may be sent again."""

@@ -18,7 +18,7 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import FrameTooLargeError, ProtocolError
+from h2.exceptions import ProtocolError
 from h2.settings import SettingCodes, Settings
 from hpack import Encoder
 from hpack.struct import Header, HeaderTuple, NeverIndexedHeaderTuple
@@ -33,7 +33,7 @@ MAX_REQUESTS = 1_000_000
 """Then another connection takes over: the numbers of streams are finite (section 5.1.1)."""
 MAX_ANSWER_BYTES = 4_096
 
-_RST_STREAM, _GOAWAY = 3, 7
+_GOAWAY = 7
 _FRAME_HEADER_BYTES = 9
 _MAX_FRAME_BYTES = 16_384
 _LAST_STREAM = 2**31 - 1
@@ -248,7 +248,7 @@ class Connection:
         while len(self._received) >= _FRAME_HEADER_BYTES:
             size = int.from_bytes(self._received[:3], "big")
             if size > _MAX_FRAME_BYTES:
-                raise FrameTooLargeError(f"a frame of {size} bytes")
+                raise self._breach(ErrorCodes.FRAME_SIZE_ERROR)
             end = _FRAME_HEADER_BYTES + size
             if len(self._received) < end:
                 return
@@ -261,9 +261,6 @@ class Connection:
         if kind == _GOAWAY:
             # Not for h2, which takes a connection for closed then: what it sent is still answered.
             return self._on_goaway(frame, stream_id)
-        if kind == _RST_STREAM and stream_id not in self._streams:
-            # It crossed with the end of the stream; h2 would end the connection over it.
-            return []
         ended: list[Ended] = []
         for event in self._h2.receive_data(frame):
             ended += self._on_event(event)
@@ -272,12 +269,17 @@ class Connection:
     def _on_goaway(self, frame: bytes, stream_id: int) -> list[Ended]:
         """Section 6.8: what is above its last stream was not processed and never will be."""
         if stream_id != 0 or len(frame) < _FRAME_HEADER_BYTES + 8:
-            raise ProtocolError("a malformed GOAWAY")
+            raise self._breach(ErrorCodes.PROTOCOL_ERROR)
         self.state = State.DRAINING
         last = int.from_bytes(frame[9:13], "big") & _LAST_STREAM
         return [
             self._end(above, "goaway", unsent=True) for above in list(self._streams) if above > last
         ]
+
+    def _breach(self, code: ErrorCodes) -> ProtocolError:
+        """Tell the server what is wrong with it, as h2 does of the frames that it sees."""
+        self._h2.close_connection(code)
+        return ProtocolError(code.name)
 
     def _on_event(self, event: Event) -> list[Ended]:
         match event:

@@ -1,6 +1,7 @@
 """The sender to Apple, and the connections under it, against a fake that speaks the real wire."""
 
 import asyncio
+import gc
 import socket
 import ssl
 import time
@@ -21,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from push import http2, origin
 from push.apns import Apns
 from push.apns_words import ProviderToken
+from push.line import Line
 from push.sender import ApnsPush, Outcome, Verdict
 from signaling.shared.errors import OperatorError
 from tests.push.fake_apns import APP, KEY_ID, TEAM_ID, FakeApns, Reply
@@ -298,7 +300,8 @@ class TestBrokenConnections:
         self, fake: FakeApns, apns: Apns
     ) -> None:
         def late(connection: FakeConnection, heard: Heard) -> None:
-            # The loop stands still meanwhile: answer and time-out come in the same turn of it.
+            # The loop stands still meanwhile: answer and time-out come in the same turn of it, and
+            # asyncio's loop reads before it looks at its timers.
             time.sleep(0.1)
             fake.reply(connection, heard, Reply())
 
@@ -317,9 +320,30 @@ class TestBrokenConnections:
         lost = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await fake.opened.get()
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
-        assert len(fake.connections) == 2
+        assert fake.connections[fake.arrived[0].connection] is not stalled
         lost.cancel()
         await stalled.gone.wait()
+
+    async def test_one_that_breaks_the_protocol_is_left(self, fake: FakeApns, apns: Apns) -> None:
+        await apns.warm()
+        broken = await fake.opened.get()
+        broken.write_raw(9 * b"\xff")
+        await broken.gone.wait()
+        assert broken.violations == ["GOAWAY 6 from the client"]
+        broken.violations.clear()
+        await fake.opened.get()
+        assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
+
+    async def test_those_that_ended_are_forgotten(self, fake: FakeApns, apns: Apns) -> None:
+        await apns.warm()
+        for _ in range(5):
+            connection = await fake.opened.get()
+            assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
+            connection.drop()
+        await fake.opened.get()
+        assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
+        gc.collect()
+        assert sum(isinstance(held, Line) for held in gc.get_objects()) == 1
 
     async def test_an_idle_one_is_pinged_and_stays(
         self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
@@ -459,6 +483,8 @@ class TestClosing:
         send = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await holding.full.wait()
         closing = asyncio.create_task(apns.aclose())
+        # One turn of the loop for this task, and one for those of the two connections.
+        await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert await apns.send(voip(), seconds=SECONDS) == Outcome(Verdict.UNSENT, "closed")
         holding.answer_all()

@@ -323,6 +323,8 @@ class TestGoAway:
         ended = pair.client.receive(frame, 0.0)
         assert ended == [(stream, Failure("protocol_error", unsent=False))]
         assert pair.client.state is State.CLOSED
+        pair.to_server()
+        assert pair.server.violations == ["GOAWAY 1 from the client"]
 
 
 class TestSilence:
@@ -378,7 +380,8 @@ class TestHostile:
         ]
         pair.to_server()
         assert pair.server.violations == ["GOAWAY 1 from the client"]
-        assert pair.client.receive(HELLO, 0.0) == []
+        assert pair.client.receive(GoAwayFrame(0, 1).serialize(), 0.0) == []
+        assert pair.client.state is State.CLOSED
 
     def test_a_frame_that_is_too_large_is_not_waited_for(self, pair: Pair) -> None:
         pair.client.receive(b"\0\x40\1\0\0\0\0\0\1", 0.0)
