@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from push.apns import Apns
+from push.apns import ApnsSender
 from push.apns_words import ProviderToken
 from push.sender import ApnsPush, Verdict
 from tests.push.fake_apns import APP, KEY_ID, TEAM_ID, FakeApns
@@ -60,9 +60,9 @@ async def apple() -> AsyncIterator[dict[str, str]]:
             await server.wait()
 
 
-def ours(apple: dict[str, str]) -> tuple[Apns, Send]:
+def ours(apple: dict[str, str]) -> tuple[ApnsSender, Send]:
     token = ProviderToken(apple["key"].encode(), key_id=KEY_ID, team_id=TEAM_ID)
-    apns = Apns(token=token, url=apple["url"], ca_file=apple["ca_file"])
+    apns = ApnsSender(token=token, url=apple["url"], ca_file=apple["ca_file"])
 
     async def send() -> None:
         push = ApnsPush(

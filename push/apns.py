@@ -2,34 +2,35 @@
 
 import asyncio
 import time
+from pathlib import Path
 
 from push import apns_words as words
 from push.apns_words import ProviderToken
 from push.http2 import Failure
 from push.origin import BUSY, Origin, tls_context
 from push.sender import ApnsPush, Outcome, Verdict
-from signaling.shared.errors import OperatorError
+from signaling.shared.errors import ConfigError
 
 PRODUCTION_URL = "https://api.push.apple.com"
 SANDBOX_URL = "https://api.sandbox.push.apple.com"
 
 
-class Apns:
+class ApnsSender:
     """Sends as a team with its token, or as an app with its certificate."""
 
     def __init__(
         self,
         *,
         token: ProviderToken | None = None,
-        certificate_file: str | None = None,
+        cert_file: Path | None = None,
         url: str = PRODUCTION_URL,
         sandbox_url: str = SANDBOX_URL,
-        ca_file: str | None = None,
+        ca_file: Path | None = None,
     ) -> None:
-        """Takes one of `token` and `certificate_file`. Raises OperatorError."""
-        if (token is None) == (certificate_file is None):
-            raise OperatorError("APNs needs either a key or a certificate")
-        tls = tls_context(ca_file=ca_file, certificate_file=certificate_file)
+        """Takes one of `token` and `cert_file`. Raises ConfigError."""
+        if (token is None) == (cert_file is None):
+            raise ConfigError("APNs needs either a key or a certificate")
+        tls = tls_context(ca_file=ca_file, cert_file=cert_file)
         self._token = token
         self._production = Origin(url, tls)
         self._sandbox = Origin(sandbox_url, tls)

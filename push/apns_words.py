@@ -1,7 +1,6 @@
 """What APNs is told with each push, who says so, and what its answers mean."""
 
 import base64
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
@@ -10,9 +9,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from push.answers import seconds_to_wait
 from push.http2 import Answer, Failure, Request, Result
 from push.sender import ApnsPush, Outcome, Verdict
-from signaling.shared.errors import OperatorError
+from signaling.shared.errors import ConfigError
 
 TOKEN_SECONDS: Final = 45 * 60
 """Apple refuses tokens of more than an hour."""
@@ -45,7 +45,7 @@ class ProviderToken:
     """The ES256 token (RFC 7518, section 3.4) by which all connections of a team are known."""
 
     def __init__(self, pem: bytes, *, key_id: str, team_id: str) -> None:
-        """Raises OperatorError when the key is not the one that Apple gave out."""
+        """Raises ConfigError when the key is not the one that Apple gave out."""
         self._key = _p256_key(pem)
         self._key_id, self._team_id = key_id, team_id
         self._issued_at = -TOKEN_SECONDS
@@ -120,10 +120,11 @@ def outcome(result: Result, now: float) -> Outcome:
     body = _body(result)
     reason = body.reason if _is_word(body.reason, 64) and body.reason.isalnum() else ""
     verdict = _verdict(result.status, reason)
+    wait = seconds_to_wait(result.headers.get("retry-after"), now=now)
     return Outcome(
         verdict,
         "accepted" if verdict is Verdict.ACCEPTED else reason or f"status_{result.status}",
-        retry_after=_retry_after(result, now) if verdict is Verdict.RETRY else None,
+        retry_after=wait if verdict is Verdict.RETRY else None,
         dead_since=body.since() if verdict is Verdict.DEAD else None,
     )
 
@@ -133,9 +134,9 @@ def _verdict(status: int, reason: str) -> Verdict:
         return _BAD_REQUESTS.get(reason, Verdict.REFUSED)
     if status in _STATUSES:
         return _STATUSES[status]
-    if 404 <= status < 500:
+    if 400 < status < 500 and reason:
         return Verdict.REFUSED
-    # What is neither an answer of Apple's nor of HTTP's own comes from somebody in between.
+    # What has no word of Apple's comes from somebody in between, or from a wrong address.
     return Verdict.RETRY if 500 <= status < 600 else Verdict.FAULT
 
 
@@ -155,28 +156,17 @@ _decoder = msgspec.json.Decoder(_Body)
 def _body(answer: Answer) -> _Body:
     try:
         return _decoder.decode(answer.body)
-    except msgspec.MsgspecError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _Body()
-
-
-def _retry_after(answer: Answer, now: float) -> float | None:
-    """RFC 9110, section 10.2.3: seconds or a date."""
-    text = answer.headers.get("retry-after", "")
-    if text.isdecimal():
-        return float(text[:9])
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _p256_key(pem: bytes) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise OperatorError("the key for APNs has to be the .p8 file that Apple gave") from error
+        raise ConfigError("the key for APNs has to be the .p8 file that Apple gave") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise OperatorError("the key for APNs has to be one of the curve P-256")
+        raise ConfigError("the key for APNs has to be one of the curve P-256")
     return key
 
 

@@ -7,13 +7,15 @@ import random
 import socket
 import ssl
 from collections import OrderedDict
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from aiohappyeyeballs import start_connection
 
 from push.http2 import Failure, Request, Result, State
+from push.https import client_tls
 from push.line import Errand, Line
-from signaling.shared.errors import OperatorError
+from signaling.shared.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
@@ -29,21 +31,17 @@ _NEXT_ADDRESS_SECONDS = 0.25
 GOODBYE_SECONDS = 1.0
 
 
-def tls_context(*, ca_file: str | None, certificate_file: str | None) -> ssl.SSLContext:
-    """For a client of HTTP/2; the certificate is its own, with its key. Raises OperatorError."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:
-        raise OperatorError(f"cannot read certificate authorities from {ca_file}") from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
+def tls_context(*, ca_file: Path | None, cert_file: Path | None) -> ssl.SSLContext:
+    """For a client of HTTP/2; the certificate is its own, with its key. Raises ConfigError."""
+    context = client_tls(ca_file)
     context.set_alpn_protocols(["h2"])
-    if certificate_file is not None:
+    if cert_file is not None:
         try:
             # An empty password: a key that needs one must not ask at the terminal.
-            context.load_cert_chain(certificate_file, password="")
+            context.load_cert_chain(cert_file, password="")
         except OSError as error:
-            raise OperatorError(
-                f"{certificate_file} has to hold a certificate and its key in PEM"
+            raise ConfigError(
+                f"{cert_file} has to hold a certificate and its key in PEM"
             ) from error
     return context
 
@@ -52,7 +50,7 @@ class Origin:
     """Holds one open connection and those that drain; keeps it, once it was needed."""
 
     def __init__(self, url: str, tls: ssl.SSLContext) -> None:
-        """Raises OperatorError for anything but `https://host` or `https://host:port`."""
+        """Raises ConfigError for anything but `https://host` or `https://host:port`."""
         parts = _https(url)
         self._host, self._port = parts.hostname or "", parts.port or 443
         self._authority = parts.netloc
@@ -194,7 +192,7 @@ def _https(url: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable or parts.scheme != "https" or parts.path.strip("/") or "@" in parts.netloc:
-        raise OperatorError(f"{url} has to be https:// with a host, and a port where it needs one")
+        raise ConfigError(f"{url} has to be https:// with a host, and a port where it needs one")
     return parts
 
 

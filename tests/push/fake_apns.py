@@ -76,7 +76,7 @@ class FakeApns:
         self.always: Reply | Act = ACCEPTED
         authority = LocalAuthority(folder, now=datetime.now(UTC))
         authority.refresh(["127.0.0.1"], now=datetime.now(UTC))
-        self.ca_file = str(folder / "ca.pem")
+        self.ca_file = folder / "ca.pem"
         self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self.tls.load_cert_chain(authority.files.cert, authority.files.key)
         self.tls.set_alpn_protocols(["h2"])

@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from push import http2, origin
-from push.apns import Apns
+from push.apns import ApnsSender
 from push.apns_words import ProviderToken
 from push.line import Line
 from push.sender import ApnsPush, Outcome, Verdict
-from signaling.shared.errors import OperatorError
+from signaling.shared.errors import ConfigError
 from tests.push.fake_apns import APP, KEY_ID, TEAM_ID, FakeApns, Reply
 from tests.push.fake_http2 import CANCEL, REFUSED_STREAM, FakeConnection, Heard
 
@@ -33,7 +33,7 @@ TOKEN = 32 * "ab"
 SECONDS = 20.0
 """More than any test needs, so that only what is meant to time out does."""
 
-MakeApns = Callable[..., Apns]
+MakeApns = Callable[..., ApnsSender]
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ async def fake(tmp_path: Path) -> AsyncIterator[FakeApns]:
 @pytest.fixture
 async def make(fake: FakeApns) -> AsyncIterator[MakeApns]:
     """Makes senders to the fake; in the end none of them may have anything left."""
-    made: list[Apns] = []
+    made: list[ApnsSender] = []
 
-    def make_one(**changes: str | None) -> Apns:
+    def make_one(**changes: str | Path | None) -> ApnsSender:
         values = {"url": fake.url, "sandbox_url": fake.url, "ca_file": fake.ca_file, **changes}
         token = ProviderToken(fake.pem, key_id=KEY_ID, team_id=TEAM_ID)
-        made.append(Apns(token=None if "certificate_file" in changes else token, **values))  # type: ignore[arg-type]
+        made.append(ApnsSender(token=None if "cert_file" in changes else token, **values))  # type: ignore[arg-type]
         return made[-1]
 
     yield make_one
@@ -61,7 +61,7 @@ async def make(fake: FakeApns) -> AsyncIterator[MakeApns]:
 
 
 @pytest.fixture
-def apns(make: MakeApns) -> Apns:
+def apns(make: MakeApns) -> ApnsSender:
     return make()
 
 
@@ -75,7 +75,7 @@ def tokens(count: int) -> list[str]:
     return [f"{number:064x}" for number in range(count)]
 
 
-async def delivered(apns: Apns, push: ApnsPush) -> Outcome:
+async def delivered(apns: ApnsSender, push: ApnsPush) -> Outcome:
     """Send again what was surely not processed, as the worker does."""
     while (outcome := await apns.send(push, seconds=SECONDS)).verdict is Verdict.UNSENT:
         pass
@@ -113,7 +113,7 @@ def refuse_stream(connection: FakeConnection, heard: Heard) -> None:
 
 
 class TestPushes:
-    async def test_reach_apple_as_they_are_meant(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_reach_apple_as_they_are_meant(self, fake: FakeApns, apns: ApnsSender) -> None:
         calling, telling = voip(), voip(token=32 * "cd")
         telling = replace(
             telling, topic=APP, push_type="alert", expiration=1_800_000_000, collapse_id="call"
@@ -128,14 +128,14 @@ class TestPushes:
         assert second.headers["apns-expiration"] == "1800000000"
         assert second.headers["apns-collapse-id"] == "call"
 
-    async def test_what_is_too_large_never_leaves(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_what_is_too_large_never_leaves(self, fake: FakeApns, apns: ApnsSender) -> None:
         largest = b'{"aps":"' + 5_110 * b"x" + b'"}'
         assert await apns.send(replace(voip(), payload=largest), seconds=SECONDS) == ACCEPTED
         outcome = await apns.send(replace(voip(), payload=largest + b" "), seconds=SECONDS)
         assert outcome == Outcome(Verdict.REFUSED, "PayloadTooLarge")
         assert len(fake.arrived) == 1
 
-    async def test_answers_keep_their_words(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_answers_keep_their_words(self, fake: FakeApns, apns: ApnsSender) -> None:
         fake.script(
             TOKEN,
             Reply(410, "Unregistered", timestamp=1_700_000_000_000),
@@ -154,7 +154,9 @@ class TestPushes:
         ]
         assert len(fake.connections) == 1
 
-    async def test_5000_errors_pass_on_one_connection(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_5000_errors_pass_on_one_connection(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         fake.always = Reply(400, "BadDeviceToken")
         for _ in range(50):
             outcomes = await asyncio.gather(
@@ -166,14 +168,16 @@ class TestPushes:
 
 
 class TestCredentials:
-    async def test_production_and_sandbox_share_one_token(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_production_and_sandbox_share_one_token(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         await apns.send(voip(), seconds=SECONDS)
         await apns.send(voip(sandbox=True), seconds=SECONDS)
         assert len(fake.connections) == 2
         assert list(fake.authorizations.values()) == [2]
 
     async def test_an_expired_token_is_replaced_and_the_push_may_go_again(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         fake.script(TOKEN, Reply(403, "ExpiredProviderToken"))
         outcome = await apns.send(voip(), seconds=SECONDS)
@@ -182,13 +186,13 @@ class TestCredentials:
         assert len(fake.authorizations) == 2
 
     async def test_tokens_that_keep_expiring_are_the_operators_to_mend(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         fake.always = Reply(403, "ExpiredProviderToken")
         assert await delivered(apns, voip()) == Outcome(Verdict.FAULT, "ExpiredProviderToken")
         assert len(fake.authorizations) == 2
 
-    async def test_a_strange_key_is_refused(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_a_strange_key_is_refused(self, fake: FakeApns, apns: ApnsSender) -> None:
         fake.key = ec.generate_private_key(ec.SECP256R1())
         outcome = await apns.send(voip(), seconds=SECONDS)
         assert outcome == Outcome(Verdict.FAULT, "InvalidProviderToken")
@@ -199,29 +203,29 @@ class TestCredentials:
         certificate = client_certificate(tmp_path / "app.pem")
         fake.tls.verify_mode = ssl.CERT_OPTIONAL
         fake.tls.load_verify_locations(certificate)
-        apns = make(certificate_file=str(certificate))
+        apns = make(cert_file=certificate)
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
         assert not fake.authorizations
 
     async def test_one_of_the_two_has_to_be_there(self, tmp_path: Path) -> None:
-        with pytest.raises(OperatorError, match="either a key or a certificate"):
-            Apns()
-        with pytest.raises(OperatorError, match="certificate and its key in PEM"):
-            Apns(certificate_file=str(tmp_path / "missing.pem"))
-        with pytest.raises(OperatorError, match="certificate authorities"):
-            Apns(certificate_file="x", ca_file=str(tmp_path / "missing.pem"))
+        with pytest.raises(ConfigError, match="either a key or a certificate"):
+            ApnsSender()
+        with pytest.raises(ConfigError, match="certificate and its key in PEM"):
+            ApnsSender(cert_file=tmp_path / "missing.pem")
+        with pytest.raises(ConfigError, match="no certificates in PEM"):
+            ApnsSender(cert_file=tmp_path / "x.pem", ca_file=tmp_path / "missing.pem")
 
     @pytest.mark.parametrize(
         "url", ["http://a.example", "https://", "https://a.example/x", "https://u@a.example", "a:x"]
     )
     async def test_an_address_has_to_be_https(self, make: MakeApns, url: str) -> None:
-        with pytest.raises(OperatorError, match="has to be https"):
+        with pytest.raises(ConfigError, match="has to be https"):
             make(url=url)
 
 
 class TestGoAway:
     async def test_over_six_of_them_600_pushes_arrive_once_each(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         taken: Counter[FakeConnection] = Counter()
 
@@ -241,7 +245,7 @@ class TestGoAway:
         assert list(taken.values()) == 6 * [100]
 
     async def test_a_drained_connection_is_closed_and_another_kept_ready(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         await apns.send(voip(), seconds=SECONDS)
         first = await fake.opened.get()
@@ -253,14 +257,18 @@ class TestGoAway:
 
 
 class TestBrokenConnections:
-    async def test_a_drop_may_have_come_after_the_push(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_a_drop_may_have_come_after_the_push(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         fake.script(TOKEN, drop)
         outcome = await apns.send(voip(), seconds=SECONDS)
         assert outcome == Outcome(Verdict.RETRY, "connection_lost")
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
         assert len(fake.arrived) == 2
 
-    async def test_a_refused_stream_is_surely_unsent(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_a_refused_stream_is_surely_unsent(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         fake.script(TOKEN, refuse_stream)
         outcome = await apns.send(voip(), seconds=SECONDS)
         assert outcome == Outcome(Verdict.UNSENT, "refused_stream")
@@ -268,7 +276,7 @@ class TestBrokenConnections:
         assert len(fake.connections) == 1
 
     async def test_a_cancelled_send_ends_its_stream_and_no_other(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         fake.always = holding = Holding(100)
         sends = [
@@ -288,7 +296,7 @@ class TestBrokenConnections:
         assert len(fake.arrived) == 101
         assert len(fake.connections) == 1
 
-    async def test_time_that_runs_out_ends_one_push(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_time_that_runs_out_ends_one_push(self, fake: FakeApns, apns: ApnsSender) -> None:
         await apns.warm()
         fake.script(TOKEN, silence)
         assert await apns.send(voip(), seconds=0.05) == Outcome(Verdict.RETRY, "timeout")
@@ -297,7 +305,7 @@ class TestBrokenConnections:
         assert len(fake.connections) == 1
 
     async def test_an_answer_in_the_last_moment_is_not_lost(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         def late(connection: FakeConnection, heard: Heard) -> None:
             # The loop stands still meanwhile: answer and time-out come in the same turn of it, and
@@ -310,7 +318,7 @@ class TestBrokenConnections:
         assert await apns.send(voip(), seconds=0.08) == ACCEPTED
 
     async def test_a_stalled_connection_is_replaced(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(http2, "BUSY_PING_SECONDS", 0.05)
         monkeypatch.setattr(http2, "PING_ANSWER_SECONDS", 0.05)
@@ -324,7 +332,9 @@ class TestBrokenConnections:
         lost.cancel()
         await stalled.gone.wait()
 
-    async def test_one_that_breaks_the_protocol_is_left(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_one_that_breaks_the_protocol_is_left(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         await apns.warm()
         broken = await fake.opened.get()
         broken.write_raw(9 * b"\xff")
@@ -334,7 +344,7 @@ class TestBrokenConnections:
         await fake.opened.get()
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
 
-    async def test_those_that_ended_are_forgotten(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_those_that_ended_are_forgotten(self, fake: FakeApns, apns: ApnsSender) -> None:
         await apns.warm()
         for _ in range(5):
             connection = await fake.opened.get()
@@ -346,7 +356,7 @@ class TestBrokenConnections:
         assert sum(isinstance(held, Line) for held in gc.get_objects()) == 1
 
     async def test_an_idle_one_is_pinged_and_stays(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(http2, "IDLE_PING_SECONDS", 0.02)
         await apns.warm()
@@ -358,14 +368,16 @@ class TestBrokenConnections:
 
 class TestConnecting:
     async def test_a_warm_sender_is_connected_before_its_first_push(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         await apns.warm()
         assert len(fake.connections) == 1
         await apns.send(voip(), seconds=SECONDS)
         assert len(fake.connections) == 1
 
-    async def test_a_lost_connection_comes_back_by_itself(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_a_lost_connection_comes_back_by_itself(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         await apns.warm()
         (await fake.opened.get()).drop()
         await fake.opened.get()
@@ -387,14 +399,14 @@ class TestConnecting:
             assert await delivered(apns, voip()) == ACCEPTED
 
     async def test_a_server_without_http2_is_none(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         fake.tls.set_alpn_protocols(["http/1.1"])
         outcome = await apns.send(voip(), seconds=SECONDS)
         assert outcome == Outcome(Verdict.UNSENT, "unreachable")
 
     async def test_a_server_that_says_nothing_is_none(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(origin, "CONNECT_SECONDS", 0.2)
         fake.rules.greets = False
@@ -417,7 +429,7 @@ class TestConnecting:
         assert failures[:3] == [1, 2, 3]
 
     async def test_a_connection_that_was_of_no_use_counts_as_a_failure(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         failures = recorded_pauses(monkeypatch)
         await apns.warm()
@@ -438,7 +450,7 @@ class TestConnecting:
 
 class TestRoom:
     async def test_a_push_that_found_no_stream_in_time_was_not_sent(
-        self, fake: FakeApns, apns: Apns
+        self, fake: FakeApns, apns: ApnsSender
     ) -> None:
         fake.rules.streams = 1
         fake.always = holding = Holding(1)
@@ -450,7 +462,7 @@ class TestRoom:
         assert len(fake.arrived) == 1
 
     async def test_more_than_may_wait_are_told_to_come_back(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(origin, "MAX_WAITING", 1)
         fake.rules.streams = 1
@@ -465,7 +477,7 @@ class TestRoom:
         assert [await first, await second] == [ACCEPTED, ACCEPTED]
 
     async def test_those_who_give_up_make_room(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(origin, "MAX_WAITING", 1)
         fake.rules.streams = 1
@@ -478,7 +490,9 @@ class TestRoom:
 
 
 class TestClosing:
-    async def test_what_is_in_flight_is_answered_first(self, fake: FakeApns, apns: Apns) -> None:
+    async def test_what_is_in_flight_is_answered_first(
+        self, fake: FakeApns, apns: ApnsSender
+    ) -> None:
         fake.always = holding = Holding(1)
         send = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await holding.full.wait()
@@ -493,7 +507,7 @@ class TestClosing:
         await fake.last.gone.wait()
 
     async def test_what_is_not_answered_then_may_have_arrived(
-        self, fake: FakeApns, apns: Apns, monkeypatch: pytest.MonkeyPatch
+        self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(origin, "GOODBYE_SECONDS", 0.05)
         fake.always = holding = Holding(1)
@@ -570,7 +584,7 @@ def test_both_loops_serve(
     async def push_through_trouble() -> list[Outcome]:
         async with FakeApns(tmp_path / "tls") as fake:
             token = ProviderToken(fake.pem, key_id=KEY_ID, team_id=TEAM_ID)
-            apns = Apns(token=token, url=fake.url, ca_file=fake.ca_file)
+            apns = ApnsSender(token=token, url=fake.url, ca_file=fake.ca_file)
             await apns.warm()
             fake.script(TOKEN, silence, refuse_stream, drop)
             outcomes = [await apns.send(voip(), seconds=0.05)]

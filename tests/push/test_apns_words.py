@@ -18,7 +18,7 @@ from push.apns_words import (
 )
 from push.http2 import Answer, Failure
 from push.sender import ApnsPush, Outcome, Verdict
-from signaling.shared.errors import OperatorError
+from signaling.shared.errors import ConfigError
 
 NOW = 1_800_000_000.0
 
@@ -67,6 +67,7 @@ class TestOutcome:
             (403, "ExpiredProviderToken", Verdict.FAULT),
             (403, "BadCertificateEnvironment", Verdict.FAULT),
             (404, "BadPath", Verdict.REFUSED),
+            (404, None, Verdict.FAULT),
             (405, "MethodNotAllowed", Verdict.REFUSED),
             (410, "Unregistered", Verdict.DEAD),
             (410, "ExpiredToken", Verdict.DEAD),
@@ -102,7 +103,7 @@ class TestOutcome:
         [
             ("7", 7.0),
             ("0", 0.0),
-            (5_000 * "9", 999_999_999.0),
+            (5_000 * "9", None),
             ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
             ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
             ("soon", None),
@@ -127,6 +128,7 @@ class TestOutcome:
             b'{"reason":"a\\nb"}',
             b'{"reason":"' + 65 * b"a" + b'"}',
             b'{"reason":"x","timestamp":"now"}',
+            b'{"x":' + 4_000 * b"[",
         ],
     )
     def test_a_strange_body_gives_no_reason(self, body: bytes) -> None:
@@ -244,7 +246,7 @@ class TestProviderToken:
         ],
     )
     def test_a_key_that_is_not_apples_is_refused(self, text: bytes) -> None:
-        with pytest.raises(OperatorError, match="key for APNs"):
+        with pytest.raises(ConfigError, match="key for APNs"):
             ProviderToken(text, key_id="ABC123DEFG", team_id="DEF123GHIJ")
 
 
