@@ -60,12 +60,12 @@ _FCM_BODY = msgspec.json.Decoder(_FcmBody)
 def fcm_outcome(answer: Answer, *, now: float) -> Outcome:
     """What FCM's HTTP v1 API said; `now` is in Unix seconds."""
     if 200 <= answer.status < 300:
-        return Outcome(Verdict.ACCEPTED, _status_text(answer.status))
+        return Outcome(Verdict.ACCEPTED, status_text(answer.status))
     details = _fcm_details(answer.body)
     code = next((each.error_code for each in details if each.error_code in _FCM_CODES), None)
     if code is None:
         verdict = _fcm_verdict_by_status(answer.status)
-        return _outcome(verdict, _status_text(answer.status), answer, now)
+        return _outcome(verdict, status_text(answer.status), answer, now)
     verdict = _FCM_CODES[code]
     if code == "INVALID_ARGUMENT" and _names_the_token(details):
         verdict = Verdict.DEAD
@@ -89,7 +89,7 @@ def web_push_outcome(answer: Answer, *, now: float) -> Outcome:
         verdict = Verdict.RETRY
     else:
         verdict = Verdict.REFUSED
-    return _outcome(verdict, _status_text(status), answer, now)
+    return _outcome(verdict, status_text(status), answer, now)
 
 
 def seconds_to_wait(retry_after: str | None, *, now: float) -> float | None:
@@ -136,7 +136,8 @@ def _names_the_token(details: list[_Detail]) -> bool:
     return _TOKEN_FIELD in fields
 
 
-def _status_text(status: int) -> str:
+def status_text(status: int) -> str:
+    """The reason where a provider has no word of its own."""
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:

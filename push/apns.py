@@ -6,8 +6,7 @@ from pathlib import Path
 
 from push import apns_words as words
 from push.apns_words import ProviderToken
-from push.http2 import Failure
-from push.origin import BUSY, Origin, tls_context
+from push.origin import Origin, tls_context
 from push.sender import ApnsPush, Outcome, Verdict
 from signaling.shared.errors import ConfigError
 
@@ -47,9 +46,6 @@ class ApnsSender:
         header = self._token.header(time.time()) if self._token is not None else None
         origin = self._sandbox if push.sandbox else self._production
         result = await origin.request(words.request(push, header), seconds=seconds)
-        if isinstance(result, Failure) and result.reason == BUSY:
-            # Nothing was sent, yet to come back at once would only make it worse.
-            return Outcome(Verdict.RETRY, BUSY)
         outcome = words.outcome(result, time.time())
         if header is not None and outcome.reason == "ExpiredProviderToken":
             return self._with_another_token(outcome, header)

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from push.answers import seconds_to_wait
-from push.http2 import Answer, Failure, Request, Result
+from push.answers import seconds_to_wait, status_text
+from push.http2 import BUSY, NOT_TRUSTED, Answer, Failure, Request, Result
 from push.sender import ApnsPush, Outcome, Verdict
 from signaling.shared.errors import ConfigError
 
@@ -32,6 +32,8 @@ _BAD_REQUESTS = {
     "MissingTopic": Verdict.FAULT,
     "TopicDisallowed": Verdict.FAULT,
 }
+# What was not sent for these reasons is not to be sent again at once.
+_FAILURES = {BUSY: Verdict.RETRY, NOT_TRUSTED: Verdict.FAULT}
 _STATUSES = {
     200: Verdict.ACCEPTED,
     401: Verdict.FAULT,
@@ -116,14 +118,15 @@ def unfit(push: ApnsPush) -> Outcome | None:
 def outcome(result: Result, now: float) -> Outcome:
     """What became of a push. `now` is Unix time."""
     if isinstance(result, Failure):
-        return Outcome(Verdict.UNSENT if result.unsent else Verdict.RETRY, result.reason)
+        unless = Verdict.UNSENT if result.unsent else Verdict.RETRY
+        return Outcome(_FAILURES.get(result.reason, unless), result.reason)
     body = _body(result)
     reason = body.reason if _is_word(body.reason, 64) and body.reason.isalnum() else ""
     verdict = _verdict(result.status, reason)
     wait = seconds_to_wait(result.headers.get("retry-after"), now=now)
     return Outcome(
         verdict,
-        "accepted" if verdict is Verdict.ACCEPTED else reason or f"status_{result.status}",
+        reason or status_text(result.status),
         retry_after=wait if verdict is Verdict.RETRY else None,
         dead_since=body.since() if verdict is Verdict.DEAD else None,
     )

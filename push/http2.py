@@ -33,6 +33,10 @@ MAX_REQUESTS = 1_000_000
 """Then another connection takes over: the numbers of streams are finite (section 5.1.1)."""
 MAX_ANSWER_BYTES = 4_096
 
+BUSY = "too many pushes"
+"""Too many wait already: to come back at once would only make it worse."""
+NOT_TRUSTED = "certificate not trusted"
+
 _GOAWAY = 7
 _FRAME_HEADER_BYTES = 9
 _MAX_FRAME_BYTES = 16_384
@@ -191,7 +195,7 @@ class Connection:
             for frame in self._frames():
                 ended += self._on_frame(frame)
         except ProtocolError:
-            ended += self.lost("protocol_error")
+            ended += self.lost("protocol error")
         return ended
 
     def on_time(self, now: float) -> None:
@@ -322,13 +326,13 @@ class Connection:
         if stream.unsent:
             # It did not want to hear the rest (section 8.1).
             self._h2.reset_stream(stream_id, ErrorCodes.NO_ERROR)
-        return [self._end(stream_id, "no_answer")]
+        return [self._end(stream_id, "no answer")]
 
     def _on_reset(self, event: StreamReset) -> list[Ended]:
         if event.stream_id not in self._streams:
             return []
         refused = event.remote_reset and event.error_code == ErrorCodes.REFUSED_STREAM
-        reason = "refused_stream" if refused else "stream_reset"
+        reason = "stream refused" if refused else "stream reset"
         return [self._end(event.stream_id, reason, unsent=refused)]
 
     def _on_settings(self) -> None:

@@ -81,12 +81,12 @@ class Line(asyncio.Protocol):
         if chosen == "h2":
             self._flush()
         else:
-            self.close("no_http2")
+            self.close("no HTTP/2")
 
     def data_received(self, data: bytes) -> None:
         self._resolve(self._http2.receive(data, self._loop.time()))
         if self.state is State.CLOSED:
-            self.close("protocol_error")
+            self.close("protocol error")
         else:
             self._flush_soon()
         self._after_change()
@@ -95,7 +95,7 @@ class Line(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._transport = None
-        self._resolve(self._http2.lost("connection_lost"))
+        self._resolve(self._http2.lost("connection lost"))
         if not self.closed.done():
             self.closed.set_result(None)
         self._after_change()

@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from aiohappyeyeballs import start_connection
 
-from push.http2 import Failure, Request, Result, State
+from push.http2 import BUSY, NOT_TRUSTED, Failure, Request, Result, State
 from push.https import client_tls
 from push.line import Errand, Line
 from signaling.shared.errors import ConfigError
@@ -22,8 +22,6 @@ _log = logging.getLogger(__name__)
 CONNECT_SECONDS = 5.0
 MAX_WAITING = 2_000
 """Requests that wait for a connection or for room on it; more are told to come back."""
-
-BUSY = "busy"
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -72,7 +70,7 @@ class Origin:
     async def request(self, request: Request, *, seconds: float) -> Result:
         """Send it once, as soon as there is a connection with room for it."""
         if self._is_closed:
-            return Failure("closed", unsent=True)
+            return Failure("shutting down", unsent=True)
         if len(self._waiting) >= MAX_WAITING:
             return Failure(BUSY, unsent=True)
         errand = Errand(request, asyncio.get_running_loop().create_future())
@@ -84,7 +82,7 @@ class Origin:
                 return await errand.result
         except TimeoutError:
             if errand.result.cancelled():
-                return Failure("timeout", unsent=errand.line is None)
+                return Failure("no answer in time", unsent=errand.line is None)
             # The answer came in the very turn of the loop in which the time ran out.
             return errand.result.result()
         finally:
@@ -99,12 +97,12 @@ class Origin:
         if self._connector is not None:
             self._connector.cancel()
             await asyncio.wait([self._connector])
-        self._fail_waiting("closed")
+        self._fail_waiting("shutting down")
         if awaited := [result for line in self._lines for result in line.in_flight()]:
             await asyncio.wait(awaited, timeout=GOODBYE_SECONDS)
         lines = list(self._lines)
         for line in lines:
-            line.close("closed")
+            line.close("shutting down")
         if lines:
             await asyncio.wait([line.closed for line in lines], timeout=GOODBYE_SECONDS)
         for line in lines:
@@ -159,7 +157,8 @@ class Origin:
         self._failures += 1
         level = logging.WARNING if self._failures == 1 else logging.DEBUG
         _log.log(level, "no connection to %s: %r", self._authority, error)
-        self._fail_waiting("unreachable")
+        distrusted = isinstance(error, ssl.SSLCertVerificationError)
+        self._fail_waiting(NOT_TRUSTED if distrusted else "no connection")
 
     def _on_change(self, line: Line) -> None:
         """A line has room again, or is of no more use, or gone."""

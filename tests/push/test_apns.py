@@ -28,7 +28,7 @@ from signaling.shared.errors import ConfigError
 from tests.push.fake_apns import APP, KEY_ID, TEAM_ID, FakeApns, Reply
 from tests.push.fake_http2 import CANCEL, REFUSED_STREAM, FakeConnection, Heard
 
-ACCEPTED = Outcome(Verdict.ACCEPTED, "accepted")
+ACCEPTED = Outcome(Verdict.ACCEPTED, "200 OK")
 TOKEN = 32 * "ab"
 SECONDS = 20.0
 """More than any test needs, so that only what is meant to time out does."""
@@ -148,8 +148,8 @@ class TestPushes:
             Outcome(Verdict.DEAD, "Unregistered", dead_since=1_700_000_000.0),
             Outcome(Verdict.WRONG_ENVIRONMENT, "BadDeviceToken"),
             Outcome(Verdict.RETRY, "ServiceUnavailable", retry_after=7.0),
-            Outcome(Verdict.RETRY, "status_429", retry_after=3.0),
-            Outcome(Verdict.RETRY, "status_500"),
+            Outcome(Verdict.RETRY, "429 Too Many Requests", retry_after=3.0),
+            Outcome(Verdict.RETRY, "500 Internal Server Error"),
             ACCEPTED,
         ]
         assert len(fake.connections) == 1
@@ -262,7 +262,7 @@ class TestBrokenConnections:
     ) -> None:
         fake.script(TOKEN, drop)
         outcome = await apns.send(voip(), seconds=SECONDS)
-        assert outcome == Outcome(Verdict.RETRY, "connection_lost")
+        assert outcome == Outcome(Verdict.RETRY, "connection lost")
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
         assert len(fake.arrived) == 2
 
@@ -271,7 +271,7 @@ class TestBrokenConnections:
     ) -> None:
         fake.script(TOKEN, refuse_stream)
         outcome = await apns.send(voip(), seconds=SECONDS)
-        assert outcome == Outcome(Verdict.UNSENT, "refused_stream")
+        assert outcome == Outcome(Verdict.UNSENT, "stream refused")
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
         assert len(fake.connections) == 1
 
@@ -299,7 +299,7 @@ class TestBrokenConnections:
     async def test_time_that_runs_out_ends_one_push(self, fake: FakeApns, apns: ApnsSender) -> None:
         await apns.warm()
         fake.script(TOKEN, silence)
-        assert await apns.send(voip(), seconds=0.05) == Outcome(Verdict.RETRY, "timeout")
+        assert await apns.send(voip(), seconds=0.05) == Outcome(Verdict.RETRY, "no answer in time")
         assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
         assert fake.last.requests[1].reset == CANCEL
         assert len(fake.connections) == 1
@@ -386,7 +386,7 @@ class TestConnecting:
         apns = make(url=f"https://127.0.0.1:{unused_port()}")
         await apns.warm()
         outcome = await apns.send(voip(), seconds=SECONDS)
-        assert outcome == Outcome(Verdict.UNSENT, "unreachable")
+        assert outcome == Outcome(Verdict.UNSENT, "no connection")
 
     async def test_a_server_that_comes_back_is_found(
         self, fake: FakeApns, make: MakeApns, tmp_path: Path
@@ -403,7 +403,7 @@ class TestConnecting:
     ) -> None:
         fake.tls.set_alpn_protocols(["http/1.1"])
         outcome = await apns.send(voip(), seconds=SECONDS)
-        assert outcome == Outcome(Verdict.UNSENT, "unreachable")
+        assert outcome == Outcome(Verdict.UNSENT, "no connection")
 
     async def test_a_server_that_says_nothing_is_none(
         self, fake: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch
@@ -411,12 +411,12 @@ class TestConnecting:
         monkeypatch.setattr(origin, "CONNECT_SECONDS", 0.2)
         fake.rules.greets = False
         outcome = await apns.send(voip(), seconds=SECONDS)
-        assert outcome == Outcome(Verdict.UNSENT, "unreachable")
+        assert outcome == Outcome(Verdict.UNSENT, "no connection")
         assert fake.arrived == []
 
     async def test_a_strange_authority_is_not_trusted(self, fake: FakeApns, make: MakeApns) -> None:
         outcome = await make(ca_file=None).send(voip(), seconds=SECONDS)
-        assert outcome == Outcome(Verdict.UNSENT, "unreachable")
+        assert outcome == Outcome(Verdict.FAULT, "certificate not trusted")
         assert fake.arrived == []
 
     async def test_each_failure_in_a_row_is_followed_by_a_longer_pause(
@@ -456,7 +456,7 @@ class TestRoom:
         fake.always = holding = Holding(1)
         first = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await holding.full.wait()
-        assert await apns.send(voip(), seconds=0.05) == Outcome(Verdict.UNSENT, "timeout")
+        assert await apns.send(voip(), seconds=0.05) == Outcome(Verdict.UNSENT, "no answer in time")
         holding.answer_all()
         assert await first == ACCEPTED
         assert len(fake.arrived) == 1
@@ -472,7 +472,7 @@ class TestRoom:
         fake.always = Reply()
         second = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await asyncio.sleep(0)
-        assert await apns.send(voip(), seconds=SECONDS) == Outcome(Verdict.RETRY, "busy")
+        assert await apns.send(voip(), seconds=SECONDS) == Outcome(Verdict.RETRY, "too many pushes")
         holding.answer_all()
         assert [await first, await second] == [ACCEPTED, ACCEPTED]
 
@@ -484,8 +484,8 @@ class TestRoom:
         fake.always = holding = Holding(1)
         first = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await holding.full.wait()
-        assert (await apns.send(voip(), seconds=0.05)).reason == "timeout"
-        assert (await apns.send(voip(), seconds=0.05)).reason == "timeout"
+        assert (await apns.send(voip(), seconds=0.05)).reason == "no answer in time"
+        assert (await apns.send(voip(), seconds=0.05)).reason == "no answer in time"
         first.cancel()
 
 
@@ -500,7 +500,7 @@ class TestClosing:
         # One turn of the loop for this task, and one for those of the two connections.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-        assert await apns.send(voip(), seconds=SECONDS) == Outcome(Verdict.UNSENT, "closed")
+        assert await apns.send(voip(), seconds=SECONDS) == Outcome(Verdict.UNSENT, "shutting down")
         holding.answer_all()
         assert await send == ACCEPTED
         await closing
@@ -514,7 +514,7 @@ class TestClosing:
         send = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await holding.full.wait()
         await apns.aclose()
-        assert await send == Outcome(Verdict.RETRY, "closed")
+        assert await send == Outcome(Verdict.RETRY, "shutting down")
 
     async def test_what_still_waits_was_not_sent(self, fake: FakeApns, make: MakeApns) -> None:
         fake.rules.streams = 1
@@ -525,7 +525,7 @@ class TestClosing:
         waiting = asyncio.create_task(apns.send(voip(), seconds=SECONDS))
         await asyncio.sleep(0)
         closing = asyncio.create_task(apns.aclose())
-        assert await waiting == Outcome(Verdict.UNSENT, "closed")
+        assert await waiting == Outcome(Verdict.UNSENT, "shutting down")
         holding.answer_all()
         await closing
         assert await first == ACCEPTED
@@ -599,9 +599,9 @@ def test_both_loops_serve(
     with asyncio.Runner(loop_factory=new_loop) as runner:
         outcomes = runner.run(push_through_trouble())
     assert [outcome.reason for outcome in outcomes] == [
-        "timeout",
-        "refused_stream",
-        "connection_lost",
+        "no answer in time",
+        "stream refused",
+        "connection lost",
         "goaway",
-        "accepted",
+        "200 OK",
     ]

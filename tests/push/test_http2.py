@@ -171,26 +171,26 @@ class TestAnswers:
         first, second = pair.start(2)
         pair.server.headers_only(first, 200)
         pair.to_client()
-        assert pair.client.lost("connection_lost") == [
+        assert pair.client.lost("connection lost") == [
             (first, Answer(200, {}, b"")),
-            (second, Failure("connection_lost", unsent=False)),
+            (second, Failure("connection lost", unsent=False)),
         ]
 
     def test_a_status_that_is_no_number_is_no_success(self, pair: Pair) -> None:
         (stream,) = pair.start()
         pair.server.headers_only(stream, 2000)
         pair.to_client()
-        assert pair.client.lost("connection_lost") == [(stream, Answer(0, {}, b""))]
+        assert pair.client.lost("connection lost") == [(stream, Answer(0, {}, b""))]
 
     def test_a_refused_stream_was_not_processed(self, pair: Pair) -> None:
         (stream,) = pair.start()
         pair.server.reset(stream, REFUSED_STREAM)
-        assert pair.to_client() == [(stream, Failure("refused_stream", unsent=True))]
+        assert pair.to_client() == [(stream, Failure("stream refused", unsent=True))]
 
     def test_any_other_reset_says_nothing_of_that(self, pair: Pair) -> None:
         first, second = pair.start(2)
         pair.server.reset(first, CANCEL)
-        assert pair.to_client() == [(first, Failure("stream_reset", unsent=False))]
+        assert pair.to_client() == [(first, Failure("stream reset", unsent=False))]
         pair.server.answer(second, 200, {}, b"")
         assert pair.to_client() == [(second, Answer(200, {}, b""))]
 
@@ -267,8 +267,8 @@ class TestFlowControl:
     def test_a_request_that_is_not_whole_was_not_processed(self) -> None:
         pair = Pair(Rules(credits=False))
         streams = pair.start(14, 5_120 * b"x")
-        ended = dict(pair.client.lost("connection_lost"))
-        unsent = [stream for stream in streams if ended[stream] == Failure("connection_lost", True)]
+        ended = dict(pair.client.lost("connection lost"))
+        unsent = [stream for stream in streams if ended[stream] == Failure("connection lost", True)]
         assert unsent == streams[12:]
 
     def test_a_server_that_has_heard_enough_is_told_no_more(self) -> None:
@@ -321,7 +321,7 @@ class TestGoAway:
     def test_a_malformed_one_ends_the_connection(self, pair: Pair, frame: bytes) -> None:
         (stream,) = pair.start()
         ended = pair.client.receive(frame, 0.0)
-        assert ended == [(stream, Failure("protocol_error", unsent=False))]
+        assert ended == [(stream, Failure("protocol error", unsent=False))]
         assert pair.client.state is State.CLOSED
         pair.to_server()
         assert pair.server.violations == ["GOAWAY 1 from the client"]
@@ -376,7 +376,7 @@ class TestHostile:
         pair.written += HeadersFrame(second, b"\xff\xff", flags=["END_HEADERS"]).serialize()
         assert pair.to_client() == [
             (first, Answer(200, {}, b"")),
-            (second, Failure("protocol_error", unsent=False)),
+            (second, Failure("protocol error", unsent=False)),
         ]
         pair.to_server()
         assert pair.server.violations == ["GOAWAY 1 from the client"]
@@ -425,5 +425,5 @@ class TestHostile:
         client.receive(HELLO, 0.0)
         streams = [client.start(request()) for _ in range(3)]
         ended = [stream for piece in pieces for stream, _ in client.receive(piece, 0.0)]
-        ended += [stream for stream, _ in client.lost("connection_lost")]
+        ended += [stream for stream, _ in client.lost("connection lost")]
         assert sorted(ended) == streams
