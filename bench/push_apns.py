@@ -1,70 +1,90 @@
-"""What a push to Apple costs its sender: our connection against aioapns, over TLS, on uvloop."""
+"""Pushes to Apple a second on one core: our connection against aioapns."""
 
 import argparse
 import asyncio
-import contextlib
 import json
-import logging
+import multiprocessing
+import ssl
 import statistics
 import sys
 import tempfile
-import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import uvloop
+from aioapns import NotificationRequest, PushType
+from aioapns.connection import APNsKeyConnectionPool, APNsTLSClientProtocol
 
+from bench.push_wire import Figure, memory_mb, rate, table
 from push.apns import ApnsSender
 from push.apns_words import ProviderToken
-from push.sender import ApnsPush, Verdict
+from push.sender import ApnsPush, Outcome
 from tests.push.fake_apns import APP, KEY_ID, TEAM_ID, FakeApns
 
-ROUNDS = 7
+GOAL = 3500
+ROUNDS = 5
+SECONDS = 30.0
 PAYLOAD = {
     "aps": {},
     "call": "8b1c3a52-7c4e-4f0e-9c1d-0a2b3c4d5e6f",
     "account": "5f0c1d52-11aa-4c3b-8f4e-2b1a0c9d8e7f",
-    "from": "alice@wsphone.local",
-    "name": "Alice Example",
+    "from_address": "bob@phones.test",
     "ring_seconds": 45,
-    "expires_at": 1_800_000_000,
 }
 
-Send = Callable[[], Awaitable[None]]
+Send = Callable[[], Awaitable[Outcome | None]]
 
 
-async def serve(folder: Path) -> None:
-    """Be Apple, in a process of its own, until standard input ends."""
-    async with FakeApns(folder) as fake:
-        where = {"url": fake.url, "ca_file": fake.ca_file, "key": fake.pem.decode()}
-        sys.stdout.write(json.dumps(where) + "\n")
-        sys.stdout.flush()
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+@dataclass(frozen=True, slots=True)
+class Apple:
+    port: int
+    ca_file: Path
+    pem: bytes
 
 
-@contextlib.asynccontextmanager
-async def apple() -> AsyncIterator[dict[str, str]]:
+class Protocol(APNsTLSClientProtocol):
+    """aioapns takes an address by subclass alone; the port is set when it is known."""
+
+    APNS_SERVER = "127.0.0.1"
+
+
+@contextmanager
+def apple() -> Iterator[Apple]:
+    """The fake Apple in another process, so that only the sender's CPU is counted."""
     with tempfile.TemporaryDirectory() as folder:
-        server = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "bench.push_apns", "--serve", folder),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        assert server.stdin is not None and server.stdout is not None
+        ours, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("fork")
+        process = context.Process(target=_serve, args=(Path(folder), theirs), daemon=True)
+        process.start()
         try:
-            yield json.loads(await server.stdout.readline())
+            yield ours.recv()
         finally:
-            server.stdin.close()
-            await server.wait()
+            ours.close()
+            process.terminate()
+            process.join()
 
 
-def ours(apple: dict[str, str]) -> tuple[ApnsSender, Send]:
-    token = ProviderToken(apple["key"].encode(), key_id=KEY_ID, team_id=TEAM_ID)
-    apns = ApnsSender(token=token, url=apple["url"], ca_file=apple["ca_file"])
+def _serve(folder: Path, pipe: Connection) -> None:
+    async def run() -> None:
+        async with FakeApns(folder) as fake:
+            # aioapns turns in circles while there is one stream for many pushes.
+            fake.rules.first_streams = fake.rules.streams
+            pipe.send(Apple(fake.port, fake.ca_file, fake.pem))
+            await asyncio.Event().wait()
 
-    async def send() -> None:
+    uvloop.run(run())
+
+
+async def ours(target: Apple, pushes: int) -> Figure:
+    token = ProviderToken(target.pem, key_id=KEY_ID, team_id=TEAM_ID)
+    url = f"https://127.0.0.1:{target.port}"
+    sender = ApnsSender(token=token, url=url, ca_file=target.ca_file)
+
+    async def send() -> Outcome:
         push = ApnsPush(
             id=str(uuid.uuid4()),
             token=uuid.uuid4().hex * 2,
@@ -74,32 +94,19 @@ def ours(apple: dict[str, str]) -> tuple[ApnsSender, Send]:
             expiration=0,
             payload=json.dumps(PAYLOAD).encode(),
         )
-        outcome = await apns.send(push, seconds=30)
-        assert outcome.verdict is Verdict.ACCEPTED, outcome
+        return await sender.send(push, seconds=SECONDS)
 
-    return apns, send
+    figure = await rate("WSPhone", send, pushes)
+    await sender.aclose()
+    return figure
 
 
-def theirs(apple: dict[str, str]) -> tuple[Any, Send]:
-    import ssl
-    from urllib.parse import urlsplit
-
-    from aioapns import NotificationRequest, PushType
-    from aioapns.connection import APNsKeyConnectionPool, APNsTLSClientProtocol
-
-    where = urlsplit(apple["url"])
-
-    class Protocol(APNsTLSClientProtocol):
-        APNS_SERVER = where.hostname or ""
-        APNS_PORT = where.port or 443
-
+async def theirs(target: Apple, pushes: int) -> Figure:
+    Protocol.APNS_PORT = target.port
     pool = APNsKeyConnectionPool(
-        apple["key"],
-        KEY_ID,
-        TEAM_ID,
-        f"{APP}.voip",
+        *(target.pem.decode(), KEY_ID, TEAM_ID, f"{APP}.voip"),
         max_connections=1,
-        ssl_context=ssl.create_default_context(cafile=apple["ca_file"]),
+        ssl_context=ssl.create_default_context(cafile=str(target.ca_file)),
     )
     pool.protocol_class = Protocol
 
@@ -113,66 +120,35 @@ def theirs(apple: dict[str, str]) -> tuple[Any, Send]:
             push_type=PushType.VOIP,
         )
         result = await pool.send_notification(request)
-        assert result.is_successful, result.description
+        if not result.is_successful:
+            raise RuntimeError(f"aioapns: {result.description}")
 
-    return pool, send
-
-
-async def cpu_seconds(send: Send, count: int, in_flight: int) -> float:
-    """The sender's CPU time of one push, with so many in flight."""
-
-    async def sender() -> None:
-        for _ in range(count // in_flight):
-            await send()
-
-    start = time.process_time()
-    await asyncio.gather(*(sender() for _ in range(in_flight)))
-    return (time.process_time() - start) / count
+    figure = await rate("aioapns", send, pushes)
+    pool.close()
+    return figure
 
 
-def resident_megabytes() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * 4096 / 2**20
+def median(figures: list[Figure]) -> Figure:
+    return Figure(figures[0].name, statistics.median(figure.a_second for figure in figures))
 
 
-async def measure(count: int, in_flight: int) -> None:
-    async with apple() as where:
-        apns, send = ours(where)
-        await apns.warm()
-        await cpu_seconds(send, count, in_flight)
-        memory = resident_megabytes()
-        pool, other = theirs(where)
-        await cpu_seconds(other, count, in_flight)
+def report(pushes: int) -> list[str]:
+    """Lines to print; the memory is that of a process which so far only sent with ours."""
+    with apple() as target:
+        mine = [uvloop.run(ours(target, pushes))]
+        memory = memory_mb()
+        other = [uvloop.run(theirs(target, pushes))]
         # In turn, so that both have the machine's good and bad moments.
-        pairs = [
-            (await cpu_seconds(other, count, in_flight), await cpu_seconds(send, count, in_flight))
-            for _ in range(ROUNDS)
-        ]
-        await apns.aclose()
-        pool.close()
-    their, mine = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratio = statistics.median(one / two for two, one in pairs)
-    sys.stdout.write(
-        f"{in_flight} in flight, CPU of the sender, median of {ROUNDS} rounds of {count}\n"
-        f"{'':12}{'us/push':>10}{'pushes/s':>10}\n"
-        f"{'aioapns':12}{their * 1e6:10.0f}{1 / their:10.0f}\n"
-        f"{'WSPhone':12}{mine * 1e6:10.0f}{1 / mine:10.0f}\n"
-        f"{'ratio':12}{ratio:10.2f}\n"
-        f"memory of the process after {count} pushes: {memory:.0f} MB\n"
-    )
+        for _ in range(ROUNDS - 1):
+            mine.append(uvloop.run(ours(target, pushes)))
+            other.append(uvloop.run(theirs(target, pushes)))
+    return ["APNs", *table(median(mine), median(other), GOAL), f"{memory:.0f} MB"]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.push_apns", description=__doc__)
-    parser.add_argument("--count", type=int, default=3_000)
-    parser.add_argument("--in-flight", type=int, default=100)
-    parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve is not None:
-        uvloop.run(serve(options.serve))
-    else:
-        logging.getLogger("aioapns").setLevel(logging.ERROR)
-        uvloop.run(measure(options.count, options.in_flight))
+    parser.add_argument("--pushes", type=int, default=3000)
+    sys.stdout.write("\n".join([*report(parser.parse_args().pushes), ""]))
 
 
 if __name__ == "__main__":
