@@ -13,12 +13,26 @@ from tests.client import World
 from tests.exchange import Exchange, MakeExchange
 from tests.installation import PASSWORD, Clock, Stored, installation
 from tests.postgresql import PostgresServer, postgres_server
+from tests.redis_server import RedisServer, redis_server
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
     with postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_of_session() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(redis_of_session: RedisServer) -> RedisServer:
+    """A server that runs and holds nothing."""
+    redis_of_session.empty()
+    return redis_of_session
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
