@@ -25,6 +25,8 @@ def connect(url: str) -> Redis:
     """
     pool = BlockingConnectionPool.from_url(
         url,
+        # The answers of the other one have other shapes.
+        protocol=2,
         max_connections=CONNECTIONS,
         timeout=ANSWER_SECONDS,
         socket_timeout=ANSWER_SECONDS,
@@ -43,12 +45,12 @@ class Outage:
 
     async def wait(self, error: BaseException) -> None:
         if not self._seconds:
-            log.warning("%s: Redis is away: %s", self._name, error)
+            log.warning("%s: Redis does not serve: %s", self._name, error)
         self._seconds = min(_LONGEST_SECONDS, self._seconds * 2 or _FIRST_SECONDS)
         # At random, so that those who lost it together do not come back together.
         await asyncio.sleep(self._seconds * (0.5 + random() / 2))
 
     def over(self) -> None:
         if self._seconds:
-            log.info("%s: Redis is back", self._name)
+            log.info("%s: Redis serves again", self._name)
             self._seconds = 0.0
