@@ -99,7 +99,7 @@ class PushWorker:
                 while len(self._tasks) >= HELD_JOBS:
                     self._ended.clear()
                     await self._ended.wait()
-                for job in await self._work.take(HELD_JOBS - len(self._tasks)):
+                for job in await self._taken():
                     self._start(self._do(job))
         finally:
             await self._stop()
@@ -107,6 +107,15 @@ class PushWorker:
     def count(self) -> int:
         """How many jobs are in hand."""
         return len(self._tasks)
+
+    async def _taken(self) -> list[PushJob]:
+        try:
+            return await self._work.take(HELD_JOBS - len(self._tasks))
+        except Exception:
+            # The worker outlives whatever is wrong with the queue.
+            log.exception("no push jobs can be taken")
+            await asyncio.sleep(1)
+            return []
 
     def _start(self, doing: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(doing, name="push")
@@ -179,8 +188,7 @@ class PushWorker:
             seconds = schedule.attempt_seconds(started)
             if seconds <= 0:
                 return _End(Step.DROPPED, {"attempt": attempt - 1, "reason": EXPIRED})
-            push_id = str(uuid.uuid5(_ID_NAMESPACE, job.key))
-            push = compose(job, target, notice, push_id=push_id, now=started)
+            push = compose(job, target, notice, push_id=push_id_of(job.key), now=started)
             if push is None:
                 return _End(Step.DROPPED, {"reason": NOT_SENT})
             self._report(job, Step.SENDING, attempt=attempt)
@@ -196,6 +204,11 @@ class PushWorker:
 
     def _report(self, job: PushJob, step: Step, **details: Any) -> None:
         self._bus.publish(job.reply_to, report_of(job, step, at=self._clock(), **details))
+
+
+def push_id_of(key: str) -> str:
+    """The UUID that every attempt of a job has, whoever makes it."""
+    return str(uuid.uuid5(_ID_NAMESPACE, key))
 
 
 class _Tried(NamedTuple):

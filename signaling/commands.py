@@ -19,7 +19,7 @@ from signaling.demo import check_demo
 from signaling.export import export_account
 from signaling.records import Records, open_records
 from signaling.shared.config import Config, load
-from signaling.shared.errors import BadMessage, OperatorError, WSPhoneError
+from signaling.shared.errors import BadMessage, ConfigError, OperatorError, WSPhoneError
 from signaling.shared.model import Account, CallRecord
 from signaling.tls import CertificateFiles, Tls
 
@@ -81,6 +81,15 @@ def _config_of(arguments: _Arguments) -> Config:
 
 def _run(arguments: _Arguments, _console: Console) -> int:
     config = _config_of(arguments)
+    # Only who pushes needs the senders.
+    from signaling import pushing
+
+    if arguments.only is not None:
+        pushing.check_joined(config)
+    if arguments.only == "push":
+        if arguments.lan or arguments.demo:
+            raise ConfigError("--only push has nobody to serve: leave out --lan and --demo")
+        return pushing.run(config)
     if arguments.lan:
         config = lan.opened(config)
     if arguments.demo:
@@ -88,7 +97,7 @@ def _run(arguments: _Arguments, _console: Console) -> int:
     # Only the server needs the media engine, which takes most of the start.
     from signaling import serve
 
-    return serve.run(config, demo=arguments.demo, lan=arguments.lan)
+    return serve.run(config, demo=arguments.demo, lan=arguments.lan, pushes=arguments.only is None)
 
 
 def _backup(arguments: _Arguments, console: Console) -> int:
@@ -279,6 +288,10 @@ _COMMANDS: list[tuple[str, str, _Command, list[_Argument]]] = [
         [
             _flag("--demo", "add alice and bob at the first start"),
             _flag("--lan", "be reached by every device of the house, over HTTPS"),
+            _Argument(
+                "--only",
+                {"choices": ["web", "push"], "help": "one of the processes that Redis joins"},
+            ),
         ],
     ),
     ("check-config", "read the configuration and show it", _check_config, [_JSON]),

@@ -32,6 +32,7 @@ from signaling.lan import announce, own_addresses, own_names
 from signaling.pages import add_pages
 from signaling.people import People
 from signaling.provisioning import add_provisioning
+from signaling.pushing import pushing
 from signaling.records import Records, open_records
 from signaling.removals import Missing, Resting, follow_removals
 from signaling.requests import Requests
@@ -64,24 +65,30 @@ GOODBYE_SECONDS = 2.0
 _ANY = ("0.0.0.0", "::")
 
 
-def run(config: Config, *, demo: bool, lan: bool) -> int:
-    """Serve until SIGINT or SIGTERM; returns the exit status. Raises OperatorError."""
+def run(config: Config, *, demo: bool, lan: bool, pushes: bool = True) -> int:
+    """Serve until SIGINT or SIGTERM; returns the exit status. Raises OperatorError.
+
+    Without `pushes`, other processes do them.
+    """
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
     for noisy in ("aioice", "aiortc", "aiosqlite", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(config, demo=demo, lan=lan))
+        runner.run(_serve(config, demo=demo, lan=lan, pushes=pushes))
     return 0
 
 
-async def _serve(config: Config, *, demo: bool, lan: bool) -> None:
+async def _serve(config: Config, *, demo: bool, lan: bool, pushes: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with open_records(config) as records:
+    async with (
+        open_records(config) as records,
+        pushing(config, records.keyring, works=pushes),
+    ):
         # Before a port is found taken: the people are made at the first start or never.
         users = await create_demo(records) if demo else []
         if users:

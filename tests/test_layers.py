@@ -23,7 +23,7 @@ class Layer(IntEnum):
 # Every module stands here once, without its package; a folder with "/*" stands for all in it.
 LAYERS: dict[str, dict[Layer, str]] = {
     "signaling": {
-        Layer.ENTRY: "__main__ serve commands",
+        Layer.ENTRY: "__main__ commands pushing serve",
         Layer.SHELL: """
             accounts api authority backup blocked call_api call_figures call_record client_socket
             config_report connection contacts databases demo device_requests devices export front
@@ -49,7 +49,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
     "push": {
-        Layer.SHELL: "access_token apns fcm https line origin webpush worker",
+        Layer.SHELL: "access_token apns fcm https line origin providers webpush worker",
         Layer.CORE: "answers apns_words endpoints http2 linphone payload schedule sender vapid",
     },
 }

@@ -123,6 +123,7 @@ return 1
 
 # Forgets the names of workers that were killed, once others have claimed all they had.
 FORGET_WORKERS = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local group, idle = ARGV[1], tonumber(ARGV[2])
 for _, found in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
     local info = {}

@@ -94,6 +94,7 @@ class Works:
 async def works() -> AsyncIterator[Works]:
     works = Works()
     yield works
+    works.apple.answering.set()
     await works.stop()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -1,0 +1,115 @@
+"""Runs push: its queue, the bus of its reports, and a worker, here or in a process of its own."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import uvloop
+
+from push.providers import senders_of
+from push.worker import PushWorker
+from signaling.shared.bus import Bus
+from signaling.shared.bus_memory import MemoryBus
+from signaling.shared.config import Config
+from signaling.shared.crypto import Keyring
+from signaling.shared.errors import ConfigError
+from signaling.shared.keys import keyring_of
+from signaling.shared.push import PushQueue, PushReport, PushWork
+from signaling.shared.queue_memory import MemoryPushQueue
+
+
+@dataclass(frozen=True, slots=True)
+class Pushing:
+    """What those who have phones pushed need."""
+
+    queue: PushQueue
+    bus: Bus
+    # Where this process, and no other, hears what becomes of its jobs.
+    reply_to: str
+
+
+def run(config: Config) -> int:
+    """Do the pushes of the processes that Redis joins, until SIGINT or SIGTERM."""
+    check_joined(config)
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(config))
+    return 0
+
+
+def check_joined(config: Config) -> None:
+    """Raises ConfigError where a process would wait for others in vain."""
+    if config.redis.url is None:
+        raise ConfigError("--only needs redis.url, by which the processes are joined")
+
+
+@asynccontextmanager
+async def pushing(config: Config, keyring: Keyring, *, works: bool) -> AsyncIterator[Pushing]:
+    """Have phones pushed for the length of the block; raises OperatorError.
+
+    Without `works`, others do it that Redis joins.
+    """
+    async with AsyncExitStack() as stack:
+        if config.redis.url is None:
+            bus: Bus = MemoryBus()
+            memory = MemoryPushQueue(bus, time.time)
+            queue: PushQueue = memory
+            work: PushWork = memory
+        else:
+            queue, work, bus = await _joined(stack, config.redis.url, f"wsphone:{config.domain}")
+        if works:
+            await _start_worker(stack, config, keyring, work, bus)
+        yield Pushing(queue, bus, f"push.{secrets.token_hex(8)}")
+
+
+async def _joined(stack: AsyncExitStack, url: str, prefix: str) -> tuple[PushQueue, PushWork, Bus]:
+    # Where nothing is joined, its 20 MB are not needed.
+    from signaling.shared.bus_redis import RedisBus
+    from signaling.shared.queue_redis import RedisPushQueue, RedisPushWork
+    from signaling.shared.redis_link import connect
+
+    client = await stack.enter_async_context(connect(url))
+    bus = RedisBus(client, prefix=prefix, words=(PushReport,))
+    queue = RedisPushQueue(client, bus, prefix=prefix)
+    name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    work = RedisPushWork(client, prefix=prefix, name=name)
+    for part in (bus, queue, work):
+        part.start()
+        stack.push_async_callback(part.aclose)
+    return queue, work, bus
+
+
+async def _start_worker(
+    stack: AsyncExitStack, config: Config, keyring: Keyring, work: PushWork, bus: Bus
+) -> None:
+    senders = senders_of(config)
+    for sender in set(senders.values()):
+        stack.push_async_callback(sender.aclose)
+    worker = asyncio.create_task(PushWorker(work, senders, keyring, bus).run(), name="push worker")
+
+    async def stop() -> None:
+        worker.cancel()
+        await asyncio.gather(worker, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+
+
+async def _serve(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with pushing(config, keyring_of(config), works=True):
+        sys.stdout.write("WSPhone does the pushes that come by Redis\n")
+        sys.stdout.flush()
+        await stop.wait()
