@@ -89,7 +89,7 @@ def _run(arguments: _Arguments, _console: Console) -> int:
     if arguments.only == "push":
         if arguments.lan or arguments.demo:
             raise ConfigError("--only push has nobody to serve: leave out --lan and --demo")
-        return pushing.run(config)
+        pushing.become(getattr(arguments, "config", None))
     if arguments.lan:
         config = lan.opened(config)
     if arguments.demo:

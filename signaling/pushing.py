@@ -11,6 +11,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
 
 import uvloop
 
@@ -18,9 +20,9 @@ from push.providers import senders_of
 from push.worker import PushWorker
 from signaling.shared.bus import Bus
 from signaling.shared.bus_memory import MemoryBus
-from signaling.shared.config import Config
+from signaling.shared.config import Config, load
 from signaling.shared.crypto import Keyring
-from signaling.shared.errors import ConfigError
+from signaling.shared.errors import ConfigError, OperatorError
 from signaling.shared.keys import keyring_of
 from signaling.shared.push import PushQueue, PushReport, PushWork
 from signaling.shared.queue_memory import MemoryPushQueue
@@ -36,9 +38,18 @@ class Pushing:
     reply_to: str
 
 
+def become(config_file: Path | None) -> NoReturn:
+    """Go on as a process that only pushes, with nothing of what the commands have imported.
+
+    The database and what stands on it would take half of its memory.
+    """
+    options = () if config_file is None else (str(config_file),)
+    # Not with the working directory among the paths, where anything may be called like a module.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "signaling.pushing", *options])
+
+
 def run(config: Config) -> int:
     """Do the pushes of the processes that Redis joins, until SIGINT or SIGTERM."""
-    check_joined(config)
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s"
     )
@@ -113,3 +124,15 @@ async def _serve(config: Config) -> None:
         sys.stdout.write("WSPhone does the pushes that come by Redis\n")
         sys.stdout.flush()
         await stop.wait()
+
+
+def _main(config_file: str | None = None) -> int:
+    try:
+        return run(load(None if config_file is None else Path(config_file)))
+    except OperatorError as error:
+        sys.stderr.write(f"wsphone: {error}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(_main(*sys.argv[1:]))

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from msgspec.structs import replace as with_fields
 
 from signaling.pushing import Pushing, pushing
 from signaling.shared.config import Config, Redis
@@ -32,8 +31,8 @@ async def pushed(push: Pushing) -> list[PushReport]:
     now = time.time()
     targets = {"iphone": IPHONE, "android": ANDROID, "browser": BROWSER}
     for device, target in targets.items():
-        made = job(target, device=device, expires_at=now + 45, now=now)
-        push.queue.put(with_fields(made, reply_to=push.reply_to))
+        made = job(target, device=device, expires_at=now + 45, now=now, reply_to=push.reply_to)
+        push.queue.put(made)
     found = [await ends.get() for _ in targets]
     end()
     return found

@@ -30,6 +30,8 @@ def job(
     device: str = "device-1",
     expires_at: float = NOW + 45,
     now: float = NOW,
+    keyring: Keyring = KEYRING,
+    reply_to: str = REPORTS,
 ) -> PushJob:
     key = f"push:{CALL}:{device}:{kind.value}"
     told = told or notice(expires_at=expires_at)
@@ -40,8 +42,8 @@ def job(
         device=device,
         target="target-1",
         provider=target.provider,
-        sealed=seal(KEYRING, key, target, told),
-        reply_to=REPORTS,
+        sealed=seal(keyring, key, target, told),
+        reply_to=reply_to,
         created_at=now,
         expires_at=told.expires_at,
         registered_at=NOW - 1000,
