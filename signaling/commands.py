@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
+from push.providers import check_senders
 from signaling import config_report, lan, linphone, passwords
 from signaling.backup import restore_backup, write_backup
 from signaling.demo import check_demo
@@ -121,6 +122,7 @@ def _check_config(arguments: _Arguments, console: Console) -> int:
     config = _config_of(arguments)
     if config.tls.cert is not None and config.tls.key is not None:
         Tls(CertificateFiles(config.tls.cert, config.tls.key))
+    check_senders(config)
     shown = config_report.shown(config)
     if arguments.json:
         console.say_json(shown)

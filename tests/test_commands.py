@@ -10,7 +10,8 @@ import pytest
 from signaling.commands import Console, main
 from signaling.phones import Credential
 from signaling.records import open_records
-from signaling.shared.config import load
+from signaling.shared.config import Config, load
+from signaling.shared.keys import webpush_key_of
 from signaling.shared.model import Account
 from tests.installation import PASSWORD
 from tests.postgresql import PostgresServer
@@ -195,9 +196,11 @@ class TestConfiguration:
         assert shell.json("check-config")["push"]["webpush"]["allowed_hosts"] == ["ntfy.test"]
 
     def test_the_password_of_redis_is_not_shown(self, shell: Shell) -> None:
+        # What the first start of one process made is what joined ones are given.
+        webpush_key_of(Config(data_dir=shell.config.parent))
         shell.config.write_text(
-            f'secret_key = "{"k" * 32}"\n[redis]\nurl = "redis://me:sesame@db.test:6380/1?password=sesame"\n'
-            '[push.webpush]\nkey_file = "vapid.pem"\n'
+            f'secret_key = "{"k" * 32}"\n[push.webpush]\nkey_file = "webpush_key.pem"\n'
+            '[redis]\nurl = "redis://me:sesame@db.test:6380/1?password=sesame"\n'
         )
         text = shell.print("check-config")
         assert "redis://db.test:6380/1" in text
@@ -217,6 +220,11 @@ class TestConfiguration:
         ):
             assert main(words, console=console) == 0
         assert main(["--config", "/nowhere.toml", "user", "list"], console=console) == 2
+
+    def test_credentials_that_are_not_there_are_named(self, shell: Shell) -> None:
+        shell.config.write_text('[push.fcm]\ncredentials_file = "fcm.json"\n')
+        told = shell.refusal("check-config", status=2)
+        assert "push.fcm: " in told and "fcm.json: cannot be read" in told
 
     @pytest.mark.parametrize("process", ["web", "push"])
     def test_a_process_alone_is_refused_where_nothing_joins_it(
