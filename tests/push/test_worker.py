@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from push.sender import Outcome, Verdict
-from push.worker import NOT_SENT, PushWorker
+from push.worker import HELD_JOBS, NOT_SENT, PushWorker
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.crypto import Keyring
 from signaling.shared.push import Provider, PushJob, PushKind, PushReport, Step
@@ -80,6 +80,14 @@ class Works:
             self.queue.put(each)
         await self.until(lambda: len(self._ends()) == before + len(jobs))
         return self._ends()[before:]
+
+    async def idle(self) -> None:
+        """Wait until the worker has nothing in hand."""
+        await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "push"))
+
+    def last(self) -> Step | None:
+        """What was told last."""
+        return self.reports[-1].step if self.reports else None
 
     def _ends(self) -> list[PushReport]:
         ends = (Step.ACCEPTED, Step.FAILED, Step.DROPPED)
@@ -205,6 +213,16 @@ class TestOnce:
         (report,) = await works.done(job())
         assert report.step is Step.ACCEPTED
 
+    async def test_one_that_another_worker_took_over_is_let_go(self, works: Works) -> None:
+        works.apple.answers = [Outcome(Verdict.RETRY, "InternalServerError")]
+        works.queue.put(job())
+        await works.until(lambda: works.last() is Step.RETRYING)
+        await works.queue.settle(job(), accepted=True)
+        # Its second attempt would have come half a second later.
+        await works.idle()
+        assert len(works.apple.sent) == 1
+        assert works.last() is Step.RETRYING
+
 
 class TestLimits:
     async def test_an_expired_job_is_dropped_unsent(self, works: Works) -> None:
@@ -235,6 +253,34 @@ class TestLimits:
         await works.until(lambda: len(works.apple.sent) == 385)
         assert works.apple.sent[-1].push_type == "voip"
 
+    async def test_it_takes_no_more_than_it_can_hold(self, works: Works) -> None:
+        works.apple.answering.clear()
+        for number in range(HELD_JOBS + 10):
+            works.queue.put(job(device=f"iphone-{number}"))
+        await works.until(lambda: len(works.apple.sent) == 512)
+        assert (works.worker.count(), works.queue.count()) == (HELD_JOBS, 10)
+
+    async def test_it_outlives_whatever_is_wrong_with_the_queue(
+        self, works: Works, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Broken(MemoryPushQueue):
+            broken = True
+
+            async def take(self, room: int) -> list[PushJob]:
+                if self.broken:
+                    self.broken = False
+                    raise ValueError("broken")
+                return await super().take(room)
+
+        await works.stop()
+        works.queue = Broken(works.bus, works.clock)
+        senders = {Provider.APNS: works.apple}
+        worker = PushWorker(works.queue, senders, KEYRING, works.bus, works.clock)
+        works.running = asyncio.create_task(worker.run())
+        (report,) = await works.done(job())
+        assert report.step is Step.ACCEPTED
+        assert "no push jobs can be taken" in caplog.text
+
     async def test_a_job_sealed_under_another_key_is_an_alarm(self, works: Works) -> None:
         other = PushWorker(
             works.queue, {}, Keyring(["another key of thirty-two characters"]), works.bus
@@ -262,9 +308,7 @@ class TestStop:
     async def test_what_waits_for_another_attempt_is_let_go(self, works: Works) -> None:
         works.apple.answers = [Outcome(Verdict.RETRY, "busy", retry_after=30.0)]
         works.queue.put(job())
-        await works.until(
-            lambda: works.reports[-1:] != [] and works.reports[-1].step is Step.RETRYING
-        )
+        await works.until(lambda: works.last() is Step.RETRYING)
         await works.stop()
         assert works.reports[-1].step is Step.RETRYING
         assert works.worker.count() == 0
