@@ -66,10 +66,12 @@ class Joined:
             await queue.aclose()
 
     @asynccontextmanager
-    async def worker(self, name: str, *, dies: bool = False) -> AsyncIterator[RedisPushWork]:
+    async def worker(
+        self, name: str, *, dies: bool = False, **options: float
+    ) -> AsyncIterator[RedisPushWork]:
         """One that dies says nothing to Redis, from the beginning."""
         async with connect(self.redis.url) as client:
-            work = RedisPushWork(client, self.clock, prefix="test", name=name)
+            work = RedisPushWork(client, self.clock, prefix="test", name=name, **options)
             if not dies:
                 work.start()
             yield work
@@ -237,6 +239,19 @@ class TestSeveralWorkers:
                 (claimed,) = await quick.take(10)
                 await slow.settle(held, accepted=False)
                 assert await quick.is_ours(claimed)
+
+    async def test_the_names_of_those_that_are_gone_are_forgotten(self, joined: Joined) -> None:
+        async with joined.queue() as queue:
+            async with joined.worker("gone") as gone:
+                queue.put(job(device="d1"))
+                (held,) = await gone.take(10)
+                await gone.settle(held, accepted=True)
+            async with joined.worker("next", forget_seconds=0.0) as after:
+                queue.put(job(device="d2"))
+                await after.take(10)
+        async with connect(joined.redis.url) as client:
+            known = await client.xinfo_consumers("test:{push}:calls", "workers")
+        assert [worker["name"] for worker in known] == [b"next"]
 
 
 class TestOutage:

@@ -28,7 +28,8 @@ HOLD_EVERY_SECONDS = 0.8
 _BLOCK_SECONDS = 1.0
 _BATCH = 64
 _GOODBYE_SECONDS = 1.0
-_FORGET_WORKERS_SECONDS = 600.0
+# How long the name of a worker that holds nothing is kept.
+FORGET_WORKERS_SECONDS = 600.0
 # Long enough for whatever CLAIM_AFTER_SECONDS a newer version has.
 _LET_GO_MS = 3_600_000
 
@@ -160,9 +161,16 @@ class RedisPushWork:
     """The side of one worker; `name` is no other worker's."""
 
     def __init__(
-        self, redis: Redis, clock: Callable[[], float] = time.time, *, prefix: str, name: str
+        self,
+        redis: Redis,
+        clock: Callable[[], float] = time.time,
+        *,
+        prefix: str,
+        name: str,
+        forget_seconds: float = FORGET_WORKERS_SECONDS,
     ) -> None:
         self._redis = redis
+        self._forget_seconds = forget_seconds
         self._clock = clock
         self._names = _Names(prefix)
         self._name = name
@@ -232,7 +240,7 @@ class RedisPushWork:
             return []
         self._claim_at = now + _BLOCK_SECONDS
         if now >= self._forget_at:
-            self._forget_at = now + _FORGET_WORKERS_SECONDS
+            self._forget_at = now + self._forget_seconds
             await self._forget_workers()
         found: list[_Delivered] = []
         for stream in self._names.streams:
@@ -306,7 +314,7 @@ class RedisPushWork:
 
     async def _forget_workers(self) -> None:
         for stream in self._names.streams:
-            words = (GROUP, _ms(_FORGET_WORKERS_SECONDS))
+            words = (GROUP, _ms(self._forget_seconds))
             await self._redis.eval(scripts.FORGET_WORKERS, 1, stream, *words)
 
 

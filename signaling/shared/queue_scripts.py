@@ -128,7 +128,7 @@ local group, idle = ARGV[1], tonumber(ARGV[2])
 for _, found in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], group)) do
     local info = {}
     for i = 1, #found, 2 do info[found[i]] = found[i + 1] end
-    if info['pending'] == 0 and info['idle'] > idle then
+    if info['pending'] == 0 and info['idle'] >= idle then
         redis.call('XGROUP', 'DELCONSUMER', KEYS[1], group, info['name'])
     end
 end
