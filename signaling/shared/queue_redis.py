@@ -229,10 +229,6 @@ class RedisPushWork:
         await self._asked(job, scripts.SETTLE, keys, words)
         self._held.pop(job.key, None)
 
-    def count(self) -> int:
-        """How many jobs are in hand."""
-        return len(self._held)
-
     async def _claimed(self, room: int) -> list[_Delivered]:
         """What other workers had in hand when they died."""
         now = time.monotonic()
