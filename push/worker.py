@@ -33,11 +33,14 @@ from signaling.shared.push_envelope import unseal
 
 log = logging.getLogger(__name__)
 
-HELD_JOBS = 2048
+# A provider that stalls keeps those of a minute at a hundred a second; others need room beside.
+HELD_JOBS = 8192
 ATTEMPTS_A_PROVIDER = 512
 # What is no call may take this part of them.
 REST_OF_ATTEMPTS = ATTEMPTS_A_PROVIDER * 3 // 4
 GOODBYE_SECONDS = 3.0
+REASON_CHARACTERS = 200
+ALARMS = 100
 NOT_SENT = "not sent to such a target"
 _ID_NAMESPACE = uuid.UUID("9d7c7a55-8f6e-4f0a-9a52-3f1f6c0f0b1e")
 _OTHER_ENVIRONMENT = {Provider.APNS: Provider.APNS_DEV, Provider.APNS_DEV: Provider.APNS}
@@ -67,6 +70,11 @@ class _End(NamedTuple):
     details: dict[str, Any]
 
 
+class _Tried(NamedTuple):
+    outcome: Outcome
+    seconds: float
+
+
 class PushWorker:
     """`run` until cancelled; what is in flight then ends first."""
 
@@ -77,15 +85,18 @@ class PushWorker:
         keyring: Keyring,
         bus: Bus,
         clock: Callable[[], float] = time.time,
+        *,
+        held_jobs: int = HELD_JOBS,
     ) -> None:
         self._work = work
-        self._senders = senders
+        self._held_jobs = held_jobs
         # Both of Apple's environments have one sender, and so one lane.
         lanes = {id(sender): _Lane(sender) for sender in senders.values()}
         self._lanes = {provider: lanes[id(sender)] for provider, sender in senders.items()}
         self._keyring = keyring
         self._bus = bus
         self._clock = clock
+        self._alarms: set[tuple[Provider, str]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -96,7 +107,7 @@ class PushWorker:
             self._start(lane.sender.warm())
         try:
             while True:
-                while len(self._tasks) >= HELD_JOBS:
+                while len(self._tasks) >= self._held_jobs:
                     self._ended.clear()
                     await self._ended.wait()
                 for job in await self._taken():
@@ -110,7 +121,7 @@ class PushWorker:
 
     async def _taken(self) -> list[PushJob]:
         try:
-            return await self._work.take(HELD_JOBS - len(self._tasks))
+            return await self._work.take(self._held_jobs - len(self._tasks))
         except Exception:
             # The worker outlives whatever is wrong with the queue.
             log.exception("no push jobs can be taken")
@@ -140,7 +151,7 @@ class PushWorker:
         try:
             end = await self._carry(job, *unseal(self._keyring, job))
         except OperatorError as error:
-            log.warning("%s: %s", job.key, error)
+            log.info("%s cannot be opened: %s", job.key, error)
             end = _End(Step.FAILED, {"reason": "cannot be opened", "alarm": True})
         except Exception:
             log.exception("%s failed", job.key)
@@ -149,6 +160,17 @@ class PushWorker:
             # First what keeps another worker from sending it again.
             await self._work.settle(job, accepted=end.step is Step.ACCEPTED)
             self._report(job, end.step, **end.details)
+            self._tell_operator(job.provider, end)
+
+    def _tell_operator(self, provider: Provider, end: _End) -> None:
+        """Each alarm once, until something of that provider is accepted again."""
+        if end.step is Step.ACCEPTED:
+            self._alarms = {alarm for alarm in self._alarms if alarm[0] is not provider}
+        elif end.details.get("alarm"):
+            alarm = provider, end.details["reason"]
+            if alarm not in self._alarms and len(self._alarms) < ALARMS:
+                self._alarms.add(alarm)
+                log.warning("no pushes by %s: %s", *alarm)
 
     async def _carry(self, job: PushJob, target: Target, notice: Notice) -> _End | None:
         """Try until the job is over; None: it is not ours any more, or we stop."""
@@ -160,7 +182,11 @@ class PushWorker:
             if not isinstance(done, _Tried):
                 return done
             outcome = done.outcome
-            told = {"attempt": attempt, "reason": outcome.reason, "seconds": done.seconds}
+            told = {
+                "attempt": attempt,
+                "reason": outcome.reason[:REASON_CHARACTERS],
+                "seconds": done.seconds,
+            }
             other = _OTHER_ENVIRONMENT.get(target.provider)
             if outcome.verdict is Verdict.WRONG_ENVIRONMENT and other is not None and not turned:
                 turned, wait = True, 0.0
@@ -179,7 +205,7 @@ class PushWorker:
 
     async def _attempt(
         self, job: PushJob, target: Target, notice: Notice, schedule: Schedule, attempt: int
-    ) -> "_Tried | _End | None":
+    ) -> _Tried | _End | None:
         lane = self._lanes[target.provider]
         async with lane.slot(job.kind):
             if not await self._work.is_ours(job):
@@ -209,11 +235,6 @@ class PushWorker:
 def push_id_of(key: str) -> str:
     """The UUID that every attempt of a job has, whoever makes it."""
     return str(uuid.uuid5(_ID_NAMESPACE, key))
-
-
-class _Tried(NamedTuple):
-    outcome: Outcome
-    seconds: float
 
 
 def _end_of(job: PushJob, outcome: Outcome, told: dict[str, Any]) -> _End:

@@ -253,6 +253,14 @@ class TestSeveralWorkers:
             known = await client.xinfo_consumers("test:{push}:calls", "workers")
         assert [worker["name"] for worker in known] == [b"next"]
 
+    async def test_what_nobody_can_read_is_passed_over(self, joined: Joined) -> None:
+        async with connect(joined.redis.url) as client:
+            await client.xadd("test:{push}:calls", {"key": "k", "expires": "0", "job": b"\xc1"})
+            async with joined.queue() as queue, joined.worker("one") as work:
+                queue.put(job(device="d1"))
+                assert [each.device for each in await work.take(10)] == ["d1"]
+            assert await client.xlen("test:{push}:calls") == 1
+
 
 class TestOutage:
     async def test_what_is_put_while_redis_is_away_is_done_later(self, joined: Joined) -> None:

@@ -93,7 +93,8 @@ class RedisBus:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._listen(pubsub))
                     group.create_task(self._talk(pubsub))
-            except* TROUBLE as errors:
+            except* (*TROUBLE, RuntimeError) as errors:
+                # RuntimeError is what the client says of a connection that is gone.
                 self._heard.clear()
                 await outage.wait(errors.exceptions[0])
             finally:

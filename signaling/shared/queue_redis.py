@@ -27,6 +27,7 @@ CLAIM_AFTER_SECONDS = 2.5
 HOLD_EVERY_SECONDS = 0.8
 _BLOCK_SECONDS = 1.0
 _BATCH = 64
+_HOLD_BATCH = 500
 _GOODBYE_SECONDS = 1.0
 # How long the name of a worker that holds nothing is kept.
 FORGET_WORKERS_SECONDS = 600.0
@@ -111,6 +112,11 @@ class RedisPushQueue:
                     await self._put_all(batch)
                 except TROUBLE as error:
                     await outage.wait(error)
+                except Exception:
+                    log.exception("push jobs cannot be queued")
+                    for job in batch:
+                        self._report(Dropped(job, "internal error"))
+                    break
                 else:
                     outage.over()
                     break
@@ -204,7 +210,10 @@ class RedisPushWork:
                     await self._outage.wait(error)
                 continue
             self._outage.over()
-            if jobs := [job for entry in entries if (job := await self._into_hand(entry))]:
+            found = [(entry, _unpacked(entry.fields.get(b"job", b""))) for entry in entries]
+            with suppress(*TROUBLE):
+                await self._remove([entry for entry, job in found if job is None])
+            if jobs := [job for entry, job in found if job and self._is_new_in_hand(entry, job)]:
                 return jobs
 
     async def is_ours(self, job: PushJob) -> bool:
@@ -241,7 +250,7 @@ class RedisPushWork:
         found: list[_Delivered] = []
         for stream in self._names.streams:
             answer = await self._redis.xautoclaim(
-                stream, GROUP, self._name, _ms(CLAIM_AFTER_SECONDS), count=max(1, room)
+                stream, GROUP, self._name, _ms(CLAIM_AFTER_SECONDS), count=_BATCH
             )
             found += [_Delivered(stream, *entry) for entry in answer[1]]
         return found
@@ -251,7 +260,8 @@ class RedisPushWork:
             GROUP,
             self._name,
             dict.fromkeys(self._names.streams, ">"),
-            count=max(1, room),
+            # No more at a time, so that others who wait get their part.
+            count=max(1, min(room, _BATCH)),
             block=_ms(_BLOCK_SECONDS),
         )
         return [
@@ -260,18 +270,17 @@ class RedisPushWork:
             for entry in entries
         ]
 
-    async def _into_hand(self, delivered: _Delivered) -> PushJob | None:
-        stream, id_, fields = delivered
-        job = _unpacked(fields.get(b"job", b""))
-        if job is None:
+    def _is_new_in_hand(self, delivered: _Delivered, job: PushJob) -> bool:
+        """False for our own, of which we were silent for too long, and for repeats."""
+        if job.key in self._held:
+            return False
+        self._held[job.key] = _Entry(delivered.stream, delivered.id)
+        return True
+
+    async def _remove(self, unreadable: list[_Delivered]) -> None:
+        for stream, id_, _ in unreadable:
             await self._redis.xack(stream, GROUP, id_)
             await self._redis.xdel(stream, id_)
-            return None
-        if job.key in self._held:
-            # Our own, of which we were silent for too long, or a repeat: it comes again if need be.
-            return None
-        self._held[job.key] = _Entry(stream, id_)
-        return job
 
     async def _asked(
         self, job: PushJob, script: str, keys: tuple[str, ...], words: tuple[Any, ...]
@@ -298,9 +307,11 @@ class RedisPushWork:
     async def _hold(self, *, idle_ms: int) -> None:
         for stream in self._names.streams:
             ids = [entry.id for entry in self._held.values() if entry.stream == stream]
-            if ids:
+            # In parts, as Redis does nothing else during a script.
+            for start in range(0, len(ids), _HOLD_BATCH):
+                part = ids[start : start + _HOLD_BATCH]
                 worker = GROUP, self._name, idle_ms
-                await self._redis.eval(scripts.HOLD, 1, stream, *worker, *ids)
+                await self._redis.eval(scripts.HOLD, 1, stream, *worker, *part)
 
     async def _make_groups(self) -> None:
         """Where a Redis is new, or came back without what it held."""

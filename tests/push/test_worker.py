@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from push.sender import Outcome, Verdict
-from push.worker import HELD_JOBS, NOT_SENT, PushWorker
+from push.worker import NOT_SENT, PushWorker
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.crypto import Keyring
 from signaling.shared.push import Provider, PushJob, PushKind, PushReport, Step
@@ -53,16 +53,24 @@ class Works:
         self.apple, self.google = Script(), Script()
         self.apple.answering.set()
         self.google.answering.set()
+        self.reports: list[PushReport] = []
+        self._heard = asyncio.Event()
+        self.bus.subscribe(REPORTS, self._hear)
+        self._run(KEYRING, {})
+
+    def _run(self, keyring: Keyring, options: dict[str, int]) -> None:
         senders = {
             Provider.APNS: self.apple,
             Provider.APNS_DEV: self.apple,
             Provider.FCM: self.google,
         }
-        self.worker = PushWorker(self.queue, senders, KEYRING, self.bus, self.clock)
-        self.reports: list[PushReport] = []
-        self._heard = asyncio.Event()
-        self.bus.subscribe(REPORTS, self._hear)
+        self.worker = PushWorker(self.queue, senders, keyring, self.bus, self.clock, **options)
         self.running = asyncio.create_task(self.worker.run())
+
+    async def restart(self, keyring: Keyring = KEYRING, **options: int) -> None:
+        """Go on with another worker."""
+        await self.stop()
+        self._run(keyring, options)
 
     def _hear(self, report: PushReport) -> None:
         self.reports.append(report)
@@ -175,6 +183,15 @@ class TestOutcomes:
         (report,) = await works.done(job())
         assert (report.step, report.alarm, report.dead) == (Step.FAILED, True, False)
 
+    async def test_the_operator_is_told_of_an_alarm_once_until_it_was_mended(
+        self, works: Works, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fault = Outcome(Verdict.FAULT, "InvalidProviderToken")
+        works.apple.answers = [fault, fault, ACCEPTED, fault]
+        for number in range(4):
+            await works.done(job(device=f"d{number}"))
+        assert caplog.text.count("no pushes by apns: InvalidProviderToken") == 2
+
     async def test_what_the_provider_refuses_is_not_tried_again(self, works: Works) -> None:
         works.apple.answers = [Outcome(Verdict.REFUSED, "PayloadTooLarge")]
         (report,) = await works.done(job())
@@ -255,10 +272,13 @@ class TestLimits:
 
     async def test_it_takes_no_more_than_it_can_hold(self, works: Works) -> None:
         works.apple.answering.clear()
-        for number in range(HELD_JOBS + 10):
+        await works.restart(held_jobs=5)
+        for number in range(7):
             works.queue.put(job(device=f"iphone-{number}"))
-        await works.until(lambda: len(works.apple.sent) == 512)
-        assert (works.worker.count(), works.queue.count()) == (HELD_JOBS, 10)
+        await works.until(lambda: len(works.apple.sent) == 5)
+        assert (works.worker.count(), works.queue.count()) == (5, 2)
+        works.apple.answering.set()
+        await works.until(lambda: len(works.apple.sent) == 7)
 
     async def test_it_outlives_whatever_is_wrong_with_the_queue(
         self, works: Works, caplog: pytest.LogCaptureFixture
@@ -272,21 +292,14 @@ class TestLimits:
                     raise ValueError("broken")
                 return await super().take(room)
 
-        await works.stop()
         works.queue = Broken(works.bus, works.clock)
-        senders = {Provider.APNS: works.apple}
-        worker = PushWorker(works.queue, senders, KEYRING, works.bus, works.clock)
-        works.running = asyncio.create_task(worker.run())
+        await works.restart()
         (report,) = await works.done(job())
         assert report.step is Step.ACCEPTED
         assert "no push jobs can be taken" in caplog.text
 
     async def test_a_job_sealed_under_another_key_is_an_alarm(self, works: Works) -> None:
-        other = PushWorker(
-            works.queue, {}, Keyring(["another key of thirty-two characters"]), works.bus
-        )
-        await works.stop()
-        works.running = asyncio.create_task(other.run())
+        await works.restart(Keyring(["another key of thirty-two characters"]))
         (report,) = await works.done(job())
         assert (report.step, report.alarm, report.reason) == (
             Step.FAILED,
