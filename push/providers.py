@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from push.sender import Outcome, Sender, Verdict
@@ -33,7 +34,7 @@ def senders_of(config: given.Config) -> Mapping[Provider, Sender[Any]]:
     Their libraries take as much memory as the rest of the process, so each is imported where its
     provider is configured, and nowhere else.
     """
-    apns = NotConfigured("push.apns.key_file")
+    apns = _apns(config.push.apns)
     return {
         Provider.APNS: apns,
         Provider.APNS_DEV: apns,
@@ -44,9 +45,38 @@ def senders_of(config: given.Config) -> Mapping[Provider, Sender[Any]]:
 
 def check_senders(config: given.Config) -> None:
     """Raises OperatorError as `senders_of` would, and makes no key."""
+    _apns(config.push.apns)
     _fcm(config.push.fcm)
     if config.push.webpush.key_file is not None:
         _webpush(config)
+
+
+def _apns(apns: given.Apns) -> Sender[Any]:
+    if apns.key_file is None and apns.cert_file is None:
+        return NotConfigured("push.apns.key_file")
+    from push.apns import ApnsSender
+    from push.apns_words import ProviderToken
+
+    token = None
+    with _naming("push.apns"):
+        if apns.key_file is not None:
+            # The configuration has all three or none.
+            key_id, team_id = apns.key_id or "", apns.team_id or ""
+            token = ProviderToken(_read(apns.key_file), key_id=key_id, team_id=team_id)
+        return ApnsSender(
+            token=token,
+            cert_file=apns.cert_file,
+            url=apns.url,
+            sandbox_url=apns.sandbox_url,
+            ca_file=apns.ca_file,
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _fcm(fcm: given.Fcm) -> Sender[Any]:

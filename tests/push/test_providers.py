@@ -8,16 +8,21 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from push.apns import ApnsSender
 from push.fcm import FcmSender
 from push.providers import NotConfigured, check_senders, senders_of
 from push.webpush import WebPushSender
-from signaling.shared.config import Config, Fcm, Push, Webpush
+from signaling.shared.config import Apns, Config, Fcm, Push, Webpush
 from signaling.shared.errors import OperatorError
 from signaling.shared.push import Provider
 
 
 def pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+def by_key(key_file: Path) -> Push:
+    return Push(apns=Apns(key_file=key_file, key_id="KEYKEYKEY1", team_id="TEAMTEAM01"))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +46,13 @@ class TestSenders:
     def test_what_is_configured_has_its_sender(
         self, config: Config, tmp_path: Path, service_account: dict[str, str]
     ) -> None:
-        path = tmp_path / "fcm.json"
+        path, key_file = tmp_path / "fcm.json", tmp_path / "key.p8"
         path.write_text(json.dumps(service_account))
-        senders = senders_of(replace(config, push=Push(fcm=Fcm(credentials_file=path))))
+        key_file.write_text(pem(ec.generate_private_key(ec.SECP256R1())))
+        push = replace(by_key(key_file), fcm=Fcm(credentials_file=path))
+        senders = senders_of(replace(config, push=push))
+        assert isinstance(senders[Provider.APNS], ApnsSender)
+        assert senders[Provider.APNS_DEV] is senders[Provider.APNS]
         assert isinstance(senders[Provider.FCM], FcmSender)
         assert isinstance(senders[Provider.WEBPUSH], WebPushSender)
 
@@ -70,6 +79,9 @@ class TestSenders:
 
 NOWHERE, TEXT = Path("nowhere"), Path("text")
 UNUSABLE = [
+    (by_key(NOWHERE), "push.apns: nowhere: cannot be read"),
+    (by_key(TEXT), "push.apns: the key for APNs has to be the .p8 file"),
+    (Push(apns=Apns(cert_file=NOWHERE)), "push.apns: nowhere has to hold a certificate"),
     (Push(fcm=Fcm(credentials_file=NOWHERE)), "push.fcm: nowhere: cannot be read"),
     (Push(fcm=Fcm(credentials_file=TEXT)), "push.fcm: text: is not JSON"),
     (Push(webpush=Webpush(key_file=NOWHERE)), "push.webpush.key_file: nowhere cannot be read"),
