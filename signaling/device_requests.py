@@ -56,10 +56,10 @@ class DeviceRequests:
             raise BadMessage(f"a device has at most {MAX_TARGETS} targets; leave some out")
         origin = _origin(session)
         kept = await self._targets.replace(origin, targets, wants_missed=params.missed)
-        challenges = await self._proofs.claim(origin, kept.taken, wants_missed=params.missed)
+        challenges = await self._proofs.claim(origin, kept.claimed, wants_missed=params.missed)
         for challenge in challenges:
             self._queue.put(self._proof(origin, challenge))
-        return PushSet(len(kept.taken))
+        return PushSet(len(kept.claimed), kept.refused)
 
     async def _prove_push(self, session: Session, params: messages.DeviceProvePush) -> Done:
         await self._proofs.prove(_origin(session), params.nonce)

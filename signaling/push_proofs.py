@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,9 +50,10 @@ class PushProofs:
     async def claim(
         self, origin: Origin, targets: Sequence[Target], *, wants_missed: bool
     ) -> list[Challenge]:
-        """Have the device's claims be these tokens; those asked a moment ago are not asked again.
+        """Have the device's claims be these; those asked a moment ago are not asked again.
 
-        Raises NotAuthenticated when the login is over.
+        Each has an ordinary token or a subscription, which the nonce goes to. Raises
+        NotAuthenticated when the login is over.
         """
         if not targets and not await self._any_of(origin):
             return []
@@ -104,7 +106,7 @@ class PushProofs:
     def _row(
         self, origin: Origin, challenge: Challenge, *, wants_missed: bool
     ) -> dict[str, object]:
-        ordinary, voip = self._rows.macs(challenge.target)
+        ordinary, _ = self._rows.macs(challenge.target)
         return {
             "id": challenge.id,
             "account": origin.account,
@@ -112,7 +114,7 @@ class PushProofs:
             "login": origin.login,
             "sealed": self._rows.sealed("push_proofs", challenge.id, challenge.target),
             "wants_missed": wants_missed,
-            "claim_mac": (voip or ordinary)[0],
+            "claim_mac": ordinary[0],
             "nonce_mac": self._keyring.mac(_MAC_PURPOSE, challenge.nonce.encode()),
             "tries": 0,
             "created_at": challenge.created_at,
@@ -122,10 +124,10 @@ class PushProofs:
         self, connection: AsyncConnection, origin: Origin, target: Target, now: float
     ) -> str | None:
         """The claim to the same target that was asked a moment ago."""
-        ordinary, voip = self._rows.macs(target)
+        ordinary, _ = self._rows.macs(target)
         query = select(push_proofs.c.id).where(
             *_of(origin),
-            push_proofs.c.claim_mac.in_(voip or ordinary),
+            push_proofs.c.claim_mac.in_(ordinary),
             push_proofs.c.created_at > now - REPEAT_SECONDS,
         )
         found: str | None = await connection.scalar(query)
@@ -139,8 +141,12 @@ class PushProofs:
     async def _move(
         self, connection: AsyncConnection, origin: Origin, claim: AnyRow, now: float
     ) -> None:
-        proven = self._rows.opened("push_proofs", claim.id, claim.sealed)
-        target = await self._rows.joined(connection, origin, proven)
+        target = self._rows.opened("push_proofs", claim.id, claim.sealed)
+        standing = await self._rows.standing(connection, target)
+        if not self._rows.go_together(target, standing, origin.account):
+            # The VoIP token came to yet another phone meanwhile.
+            target = replace(target, voip_token=None)
+        target = await self._rows.joined(connection, origin, target)
         await self._rows.keep(connection, origin, target, wants_missed=claim.wants_missed, now=now)
         # What others claimed of it before, they claimed of the phone's former life.
         same = push_proofs.c.claim_mac == claim.claim_mac

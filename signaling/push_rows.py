@@ -59,6 +59,18 @@ class StoredTarget:
     last_failure_reason: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class SharedOut:
+    """A target that may stand under another account: what of it is `free`, what is to be proven.
+
+    `refused` are the tokens that cannot be proven.
+    """
+
+    free: Target | None
+    claimed: Target | None
+    refused: int = 0
+
+
 class PushRows:
     """Reads and writes rows of push_targets, within the transactions of others."""
 
@@ -91,21 +103,33 @@ class PushRows:
         ordinary = target.token if target.subscription is None else target.subscription.endpoint
         return self._macs(target.provider, ordinary), self._macs(target.provider, target.voip_token)
 
-    async def free_of(
+    async def shared_out(
         self, connection: AsyncConnection, account: str, target: Target
-    ) -> tuple[Target | None, list[Target]]:
-        """What of a target the account may have, and each token that stands under another one.
+    ) -> SharedOut:
+        """Which of a target's tokens the account may have now, and which it has to prove."""
+        alert, voip = replace(target, voip_token=None), _voip_of(target)
+        alert_rows = await self.standing(connection, alert)
+        voip_rows = await self.standing(connection, voip) if voip is not None else []
+        has_alert = target.voip_token is None or target.token is not None
+        alert_is_free = all(row.account == account for row in alert_rows)
+        voip_is_free = all(row.account == account for row in voip_rows)
+        if alert_is_free and voip_is_free:
+            return SharedOut(target, None)
+        if alert_is_free:
+            return SharedOut(alert if has_alert else None, None, refused=1)
+        if voip_is_free:
+            return SharedOut(voip, alert)
+        if self.go_together(alert, voip_rows, account):
+            return SharedOut(None, target)
+        return SharedOut(None, alert, refused=1)
 
-        Token by token: who has one of a phone's two has not shown that the other is theirs.
+    def go_together(self, alert: Target, voip_rows: Sequence[AnyRow], account: str) -> bool:
+        """Whether who has a phone's ordinary token has its VoIP token too.
+
+        That one cannot be proven itself: Apple has each VoIP push show a call.
         """
-        free, taken = [], []
-        for part in _tokens_of(target):
-            rows = await self.standing(connection, part)
-            is_taken = any(row.account != account for row in rows)
-            (taken if is_taken else free).append(part)
-        if not taken:
-            return target, []
-        return (free[0] if free else None), taken
+        ordinary, _ = self.macs(alert)
+        return all(row.account == account or row.token_mac in ordinary for row in voip_rows)
 
     async def joined(self, connection: AsyncConnection, origin: Origin, target: Target) -> Target:
         """The target with the other token of the same app that the device has already."""
@@ -183,10 +207,8 @@ class PushRows:
         return self._keyring.macs(_MAC_PURPOSE, f"{family} {token}".encode())
 
 
-def _tokens_of(target: Target) -> list[Target]:
-    if target.token is None or target.voip_token is None:
-        return [target]
-    return [replace(target, voip_token=None), replace(target, token=None)]
+def _voip_of(target: Target) -> Target | None:
+    return replace(target, token=None) if target.voip_token is not None else None
 
 
 async def still_stands(connection: AsyncConnection, origin: Origin) -> bool:

@@ -21,10 +21,15 @@ _MAX_REASON_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What became of targets; `taken`, token by token, stands under another account still."""
+    """What became of targets.
+
+    `claimed` stands under another account until it is proven to be the device's; so do the
+    `refused` tokens, for which there is no proof.
+    """
 
     count: int
-    taken: Sequence[Target]
+    claimed: Sequence[Target] = ()
+    refused: int = 0
 
 
 class PushTargets:
@@ -45,25 +50,28 @@ class PushTargets:
         Raises NotAuthenticated when what the origin rests on is gone.
         """
         if not targets and not await self._any_of(origin):
-            return Kept(0, ())
+            return Kept(0)
         now = self._clock()
         kept: list[str] = []
-        taken: list[Target] = []
+        claimed: list[Target] = []
+        refused = 0
         async with self._store.begin() as connection:
             if not await still_stands(connection, origin):
                 raise NotAuthenticated("the login is over, log in again")
             for target in targets:
-                free, foreign = await self._rows.free_of(connection, origin.account, target)
-                taken += foreign
-                if free is not None:
+                shared = await self._rows.shared_out(connection, origin.account, target)
+                if shared.free is not None:
                     row = await self._rows.keep(
-                        connection, origin, free, wants_missed=wants_missed, now=now
+                        connection, origin, shared.free, wants_missed=wants_missed, now=now
                     )
                     kept.append(row)
+                if shared.claimed is not None:
+                    claimed.append(shared.claimed)
+                refused += shared.refused
             gone = delete(push_targets).where(*_of(origin), push_targets.c.id.not_in(kept))
             await connection.execute(gone)
             await _make_room(connection, origin.account)
-        return Kept(len(set(kept)), taken)
+        return Kept(len(set(kept)), claimed, refused)
 
     async def of_account(self, account: str) -> list[StoredTarget]:
         """The account's targets, by device."""

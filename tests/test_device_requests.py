@@ -109,13 +109,16 @@ async def test_a_device_tells_where_it_is_pushed(house: House) -> None:
         {"provider": "apns", "app": "org.example.phone", "token": HEX},
         {"provider": "apns", "app": "org.example.phone", "voip_token": HEX.upper()},
     ]
-    assert await alice.call("device.set_push", targets=told, missed=True) == {"proofs": 0}
+    assert await alice.call("device.set_push", targets=told, missed=True) == {
+        "proofs": 0,
+        "refused": 0,
+    }
     stored = await house.targets("alice")
     assert {device for device, _ in stored} == {"phone"}
     by_provider = {target.provider: target for _, target in stored}
     assert by_provider.keys() == {Provider.FCM, Provider.WEBPUSH, Provider.APNS}
     assert by_provider[Provider.APNS].voip_token == by_provider[Provider.APNS].token == HEX
-    assert await alice.call("device.set_push", targets=[]) == {"proofs": 0}
+    assert await alice.call("device.set_push", targets=[]) == {"proofs": 0, "refused": 0}
     assert await house.targets("alice") == []
 
 
@@ -151,7 +154,10 @@ async def test_what_cannot_be_pushed_is_refused_in_words(
 async def test_a_phone_that_changed_hands_is_asked_before_its_calls_do(house: House) -> None:
     alice, bob = await house.login("alice"), await house.login("bob")
     await alice.call("device.set_push", targets=[PHONE])
-    assert await bob.call("device.set_push", targets=[PHONE], missed=True) == {"proofs": 1}
+    assert await bob.call("device.set_push", targets=[PHONE], missed=True) == {
+        "proofs": 1,
+        "refused": 0,
+    }
     job, target, notice = house.pushed()
     assert (job.kind, job.device, job.reply_to) == (PushKind.PROOF, "phone", "a topic")
     assert target.token == PHONE["token"]
@@ -168,5 +174,5 @@ async def test_asking_again_at_once_does_not_push_again(house: House) -> None:
     alice, bob = await house.login("alice"), await house.login("bob")
     await alice.call("device.set_push", targets=[PHONE])
     for _ in range(3):
-        assert await bob.call("device.set_push", targets=[PHONE]) == {"proofs": 1}
+        assert await bob.call("device.set_push", targets=[PHONE]) == {"proofs": 1, "refused": 0}
     assert len(house.queue.jobs) == 1

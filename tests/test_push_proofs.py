@@ -2,6 +2,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from signaling.push_proofs import MAX_TRIES, PROOF_SECONDS, REPEAT_SECONDS, Challenge
 from signaling.records import Records
@@ -9,9 +10,6 @@ from signaling.shared.errors import Forbidden, NotAuthenticated, NotFound
 from signaling.shared.push import Provider, Target
 from tests.installation import Clock, Stored, installation
 from tests.test_push_targets import APPLE, GOOGLE, Person, kept, person
-
-VOIP = Target(APPLE.provider, APPLE.app, voip_token=APPLE.voip_token)
-ALERT = Target(APPLE.provider, APPLE.app, token=APPLE.token)
 
 
 @pytest.fixture
@@ -59,15 +57,34 @@ async def test_nothing_moves_before_the_proof(records: Records, alice: Person, b
     assert await kept(records, bob) == []
 
 
-async def test_two_tokens_of_one_app_are_proven_apart_and_become_one_target(
+async def test_the_voip_token_goes_with_the_ordinary_one(
     records: Records, alice: Person, bob: Person
 ) -> None:
-    first, second = await claim(records, bob, VOIP, ALERT)
-    await records.push_proofs.prove(bob.at("phone"), first.nonce)
-    assert await kept(records, bob) == [("phone", VOIP)]
-    await records.push_proofs.prove(bob.at("phone"), second.nonce)
+    (challenge,) = await claim(records, bob, APPLE)
+    await records.push_proofs.prove(bob.at("phone"), challenge.nonce)
     assert await kept(records, bob) == [("phone", APPLE)]
     assert await kept(records, alice) == [("phone", GOOGLE)]
+
+
+async def test_a_proven_token_joins_the_voip_token_that_was_free(
+    records: Records, alice: Person, bob: Person
+) -> None:
+    ordinary, own = replace(APPLE, voip_token=None), replace(APPLE, voip_token="cc" * 32)
+    await records.push_targets.replace(bob.at("phone"), [own])
+    (challenge,) = await claim(records, bob, ordinary)
+    await records.push_proofs.prove(bob.at("phone"), challenge.nonce)
+    assert await kept(records, bob) == [("phone", own)]
+    assert await kept(records, alice) == [("phone", GOOGLE)]
+
+
+async def test_a_voip_token_that_came_elsewhere_meanwhile_stays_there(
+    records: Records, alice: Person, bob: Person
+) -> None:
+    (challenge,) = await claim(records, bob, APPLE)
+    await records.push_targets.replace(alice.at("phone"), [replace(APPLE, token="cc" * 32)])
+    await records.push_proofs.prove(bob.at("phone"), challenge.nonce)
+    assert await kept(records, bob) == [("phone", replace(APPLE, voip_token=None))]
+    assert await kept(records, alice) == [("phone", replace(APPLE, token="cc" * 32))]
 
 
 async def test_a_nonce_serves_once(records: Records, bob: Person) -> None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from signaling.push_rows import Origin, StoredTarget
-from signaling.push_targets import MAX_TARGETS
+from signaling.push_targets import MAX_TARGETS, Kept
 from signaling.records import Records
 from signaling.shared.errors import NotAuthenticated
 from signaling.shared.model import Account
@@ -113,31 +113,53 @@ class TestReplacing:
         assert await kept(records, alice) == [("new", GOOGLE), ("old", APPLE)]
 
     @pytest.mark.parametrize(
-        "claimed",
+        "told",
         [
             Target(Provider.APNS, "org.example.phone", token="aa" * 32),
             Target(Provider.APNS_DEV, "org.other", token="aa" * 32),
-            Target(Provider.APNS, "org.other", voip_token="bb" * 32),
+            # The VoIP token stands beside the ordinary one, which can be proven.
+            APPLE,
         ],
     )
     async def test_a_token_of_another_account_is_left_there_and_told(
-        self, records: Records, alice: Person, bob: Person, claimed: Target
+        self, records: Records, alice: Person, bob: Person, told: Target
     ) -> None:
         await records.push_targets.replace(alice.at("phone"), [APPLE])
-        result = await records.push_targets.replace(bob.at("phone"), [claimed, GOOGLE])
-        assert (result.count, list(result.taken)) == (1, [claimed])
+        result = await records.push_targets.replace(bob.at("phone"), [told, GOOGLE])
+        assert result == Kept(1, [told])
         assert await kept(records, alice) == [("phone", APPLE)]
         assert await kept(records, bob) == [("phone", GOOGLE)]
 
-    async def test_of_two_tokens_only_the_one_that_is_free_is_taken(
+    async def test_of_two_tokens_the_one_that_is_free_is_taken(
         self, records: Records, alice: Person, bob: Person
     ) -> None:
         await records.push_targets.replace(alice.at("phone"), [APPLE])
-        mixed = Target(Provider.APNS, "org.other", token="aa" * 32, voip_token="cc" * 32)
-        result = await records.push_targets.replace(bob.at("phone"), [mixed])
+        told = Target(Provider.APNS, "org.other", token="aa" * 32, voip_token="cc" * 32)
+        result = await records.push_targets.replace(bob.at("phone"), [told])
+        assert result == Kept(1, [Target(Provider.APNS, "org.other", token="aa" * 32)])
         own = Target(Provider.APNS, "org.other", voip_token="cc" * 32)
         assert await kept(records, bob) == [("phone", own)]
-        assert list(result.taken) == [Target(Provider.APNS, "org.other", token="aa" * 32)]
+
+    @pytest.mark.parametrize("token", ["cc" * 32, None])
+    async def test_a_voip_token_of_another_account_cannot_be_had(
+        self, records: Records, alice: Person, bob: Person, token: str | None
+    ) -> None:
+        await records.push_targets.replace(alice.at("phone"), [APPLE])
+        told = Target(Provider.APNS, "org.other", token=token, voip_token="bb" * 32)
+        result = await records.push_targets.replace(bob.at("phone"), [told])
+        assert result == Kept(1 if token else 0, [], refused=1)
+        assert [target.voip_token for _, target in await kept(records, bob)] == [None] * bool(token)
+
+    async def test_two_tokens_of_two_accounts_are_not_had_by_proving_one(
+        self, records: Records, alice: Person, bob: Person
+    ) -> None:
+        carol = await person(records, "carol")
+        ordinary = Target(Provider.APNS, "org.other", token="cc" * 32)
+        await records.push_targets.replace(alice.at("phone"), [APPLE])
+        await records.push_targets.replace(bob.at("phone"), [ordinary])
+        told = Target(Provider.APNS, "org.other", token="cc" * 32, voip_token="bb" * 32)
+        result = await records.push_targets.replace(carol.at("phone"), [told])
+        assert result == Kept(0, [ordinary], refused=1)
 
     async def test_the_target_registered_longest_ago_makes_room(
         self, records: Records, alice: Person, clock: Clock
@@ -168,7 +190,7 @@ class TestReplacing:
         async with installation(tmp_path, clock, database=database, keys=(new, old)) as records:
             bob = await person(records, "bob")
             result = await records.push_targets.replace(bob.at("phone"), [GOOGLE])
-            assert list(result.taken) == [GOOGLE]
+            assert result.claimed == [GOOGLE]
 
 
 class TestErasing:

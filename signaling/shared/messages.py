@@ -251,9 +251,13 @@ class OfferAnswered(Struct):
 
 
 class PushSet(Struct):
-    """`proofs`: so many tokens stand under another account, and were pushed a nonce."""
+    """`proofs`: so many targets stand under another account until the pushed nonce is echoed.
+
+    `refused`: so many VoIP tokens do, which no push can prove; log out where they stand.
+    """
 
     proofs: int
+    refused: int = 0
 
 
 class Person(Struct):

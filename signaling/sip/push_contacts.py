@@ -56,7 +56,7 @@ class PushContacts:
         except NotAuthenticated:
             # The credential was removed in this very moment: there is nobody to wake.
             return []
-        if kept.taken:
+        if kept.claimed or kept.refused:
             log.warning(
                 "device %s of account %s is not woken: its push token stands under another account",
                 origin.device,
