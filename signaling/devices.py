@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from signaling.revocations import LoginRevoked, Revocations
 from signaling.shared.crypto import Keyring
-from signaling.shared.errors import BadMessage, NotAuthenticated
+from signaling.shared.errors import BadMessage, NotAuthenticated, NotFound
 from signaling.shared.model import Device
 from signaling.store import Store
-from signaling.tables import accounts, devices
+from signaling.tables import accounts, devices, logins, push_targets
 
 # When thousands come back at once, none of them waits for a write that tells nothing new.
 _FRESH_SECONDS = 3600
@@ -22,10 +23,16 @@ _PLATFORMS = frozenset({"web", "ios", "android", "desktop", "other"})
 
 class Devices:
     def __init__(
-        self, store: Store, keyring: Keyring, *, clock: Callable[[], float] = time.time
+        self,
+        store: Store,
+        keyring: Keyring,
+        revocations: Revocations,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._keyring = keyring
+        self._revocations = revocations
         self._clock = clock
 
     async def seen(self, device: Device) -> None:
@@ -64,6 +71,27 @@ class Devices:
         async with self._store.read() as connection:
             rows = (await connection.execute(query)).all()
         return [self._device_of(row) for row in rows]
+
+    async def remove(self, account: str, device: str) -> None:
+        """Forget a device, where it is pushed, and the logins that serve it alone.
+
+        Raises NotFound for one that nothing is known of.
+        """
+        async with self._store.begin() as connection:
+            found = 0
+            for table, column in ((devices, devices.c.id), (push_targets, push_targets.c.device)):
+                gone = delete(table).where(table.c.account == account, column == device)
+                found += (await connection.execute(gone)).rowcount
+            removal = (
+                delete(logins)
+                .where(logins.c.account == account, logins.c.device == device)
+                .returning(logins.c.id)
+            )
+            ended = (await connection.scalars(removal)).all()
+        if not found and not ended:
+            raise NotFound("there is no such device")
+        for login in ended:
+            self._revocations.tell(LoginRevoked(account, login, device))
 
     async def _is_fresh(self, device: Device) -> bool:
         """Whether the very same was kept not long ago."""

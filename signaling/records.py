@@ -59,7 +59,7 @@ async def open_records(
             accounts=Accounts(store, passwords, revocations, domain=domain, clock=clock),
             logins=Logins(store, keyring, revocations, clock=clock),
             phones=Phones(store, keyring, revocations, domain=domain, clock=clock),
-            devices=Devices(store, keyring, clock=clock),
+            devices=Devices(store, keyring, revocations, clock=clock),
             push_targets=PushTargets(store, keyring, clock=clock),
             push_proofs=PushProofs(store, keyring, clock=clock),
             blocked=Blocked(store, domain=domain, clock=clock),

@@ -6,9 +6,12 @@ import pytest
 from sqlalchemy import select
 
 from signaling.devices import MAX_DEVICES
+from signaling.push_rows import Origin
 from signaling.records import Records
-from signaling.shared.errors import BadMessage, NotAuthenticated
+from signaling.revocations import LoginRevoked, Revocation
+from signaling.shared.errors import BadMessage, NotAuthenticated, NotFound
 from signaling.shared.model import Device
+from signaling.shared.push import Provider, Target
 from signaling.tables import devices
 from tests.installation import PASSWORD, Clock, Stored, installation
 
@@ -94,3 +97,46 @@ async def test_a_device_out_of_bounds_is_refused(
 ) -> None:
     with pytest.raises(BadMessage):
         await records.devices.seen(replace(tablet, **wrong))
+
+
+class TestRemoving:
+    async def test_its_logins_and_its_pushes_end_with_it(
+        self, records: Records, tablet: Device
+    ) -> None:
+        alice = await records.accounts.find_named("alice")
+        told: list[Revocation] = []
+        records.revocations.listen(told.append)
+        for device in ("tablet", "laptop"):
+            tokens = await records.logins.open(alice, device=device)
+            login = (await records.logins.authenticate(tokens.access)).login
+            target = Target(Provider.FCM, "project", token=f"token-of-the-{device}")
+            await records.push_targets.replace(Origin(alice.id, device, login=login), [target])
+            await records.devices.seen(replace(tablet, id=device))
+        await records.devices.remove(alice.id, "tablet")
+        assert [each.id for each in await records.devices.all(alice.id)] == ["laptop"]
+        assert [each.device for each in await records.logins.all(alice.id)] == ["laptop"]
+        left = await records.push_targets.of_account(alice.id)
+        assert [each.device for each in left] == ["laptop"]
+        assert [(each.account, each.device) for each in told if isinstance(each, LoginRevoked)] == [
+            (alice.id, "tablet")
+        ]
+
+    async def test_what_a_sip_phone_registered_can_be_removed_too(
+        self, records: Records, tablet: Device
+    ) -> None:
+        alice = await records.accounts.find_named("alice")
+        phone, _ = await records.phones.add(alice)
+        target = Target(Provider.FCM, "project", token="token-of-a-phone")
+        await records.push_targets.replace(Origin(alice.id, "sip-1", phone=phone.id), [target])
+        await records.devices.remove(alice.id, "sip-1")
+        assert await records.push_targets.of_account(alice.id) == []
+
+    async def test_a_device_of_nobody_or_of_somebody_else_is_refused(
+        self, records: Records, tablet: Device
+    ) -> None:
+        await records.devices.seen(tablet)
+        bob = await records.accounts.add("bob", PASSWORD)
+        for account, device in ((bob.id, "tablet"), (tablet.account, "toaster")):
+            with pytest.raises(NotFound):
+                await records.devices.remove(account, device)
+        assert await records.devices.all(tablet.account) == [tablet]
