@@ -32,6 +32,7 @@ from signaling.lan import announce, own_addresses, own_names
 from signaling.pages import add_pages
 from signaling.people import People
 from signaling.provisioning import add_provisioning
+from signaling.push_offer import offer_of
 from signaling.pushing import pushing
 from signaling.records import Records, open_records
 from signaling.removals import Missing, Resting, follow_removals
@@ -50,7 +51,6 @@ from signaling.sip.digest import Authenticator
 from signaling.sip.flow import Flow
 from signaling.sip.gate import Gate
 from signaling.sip.phone_calls import PhoneCalls
-from signaling.sip.pn import Offer
 from signaling.sip.push_contacts import PushContacts
 from signaling.sip.registrar import Registrar
 from signaling.sip.registrations import Registrations
@@ -201,7 +201,7 @@ class Server:
             Registrar(_token),
             records.contacts,
             records.phones,
-            PushContacts(records.push_targets, Offer(), domain=domain),
+            PushContacts(records.push_targets, offer_of(self._config), domain=domain),
             self._switchboard.appeared,
         )
         phones = PhoneCalls(

@@ -266,6 +266,7 @@ class TestRefusals:
                 "origins such as",
             ),
             ('[sip]\nhost = "a.test"', "sip.host", "an IP address"),
+            ('[sip]\nunsupported_push = "no"', "sip.unsupported_push", '"refuse" or "ignore"'),
             ('[media]\nhost = "everywhere"', "media.host", '"auto" or an IP address'),
             ('[media]\nadvertised_address = "a.test"', "media.advertised_address", "an IP address"),
             ("[media]\nport_min = 80", "media.port_min", "a port from 1024 to 65535"),

@@ -28,10 +28,10 @@ LAYERS: dict[str, dict[Layer, str]] = {
             accounts api authority backup blocked call_api call_figures call_record client_socket
             config_report connection contacts databases demo device_requests devices export front
             health history http hub lan linphone logins mailbox media_link migrations/* pages
-            passwords people phones provisioning push_jobs push_proofs push_rows push_targets
-            records removals requests revocations session_legs sessions store switchboard tables tls
-            sip.admission sip.agent sip.phone_calls sip.push_contacts sip.registrations sip.streams
-            sip.transport
+            passwords people phones provisioning push_jobs push_offer push_proofs push_rows
+            push_targets records removals requests revocations session_legs sessions store
+            switchboard tables tls sip.admission sip.agent sip.phone_calls sip.push_contacts
+            sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
             call call_actions call_digits call_events call_model call_setup call_state call_talk

@@ -45,6 +45,8 @@ class Sip:
     host: str = "127.0.0.1"
     port: int = 5060
     advertised_address: str | None = None
+    # What a phone gets that asks to be woken by a service that is not set up (RFC 8599).
+    unsupported_push: Literal["refuse", "ignore"] = "refuse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ KEYS: dict[str, Key] = {
     "sip.host": Key("text", allowed.address, "an IP address"),
     "sip.port": _PORT,
     "sip.advertised_address": _HOST,
+    "sip.unsupported_push": Key("text", allowed.one_of("refuse", "ignore"), '"refuse" or "ignore"'),
     "media.host": Key("text", allowed.address_or_auto, '"auto" or an IP address'),
     "media.advertised_address": Key("text", allowed.address, "an IP address"),
     "media.port_min": _MEDIA_PORT,
