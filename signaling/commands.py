@@ -3,62 +3,43 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TextIO
 
-import msgspec
 from sqlalchemy.exc import DBAPIError
 
 from push.providers import check_senders
-from signaling import config_report, lan, linphone, passwords
+from signaling import config_report, device_commands, lan, linphone, passwords
 from signaling.backup import restore_backup, write_backup
+from signaling.console import (
+    ACCOUNT,
+    JSON,
+    Argument,
+    Arguments,
+    Command,
+    Console,
+    Do,
+    config_of,
+    flag,
+    when,
+    with_records,
+)
 from signaling.demo import check_demo
 from signaling.export import export_account
-from signaling.records import Records, open_records
-from signaling.shared.config import Config, load
+from signaling.records import Records
+from signaling.shared.config import Config
 from signaling.shared.errors import BadMessage, ConfigError, OperatorError, WSPhoneError
 from signaling.shared.model import Account, CallRecord
 from signaling.tls import CertificateFiles, Tls
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """Where a command reads and prints."""
-
-    stdin: TextIO
-    stdout: TextIO
-    stderr: TextIO
-
-    def say(self, text: str) -> None:
-        self.stdout.write(text if text.endswith("\n") else f"{text}\n")
-
-    def say_json(self, value: object) -> None:
-        # Paths and networks are printed as in the configuration.
-        encoded = msgspec.json.encode(value, enc_hook=str)
-        self.say(msgspec.json.format(encoded, indent=2).decode())
-
-    def read_secret(self) -> str:
-        """The first line of standard input; raises BadMessage."""
-        try:
-            return self.stdin.readline().rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise BadMessage("standard input is not text in UTF-8") from error
-
-
-_Arguments = argparse.Namespace
-_Command = Callable[[_Arguments, Console], int]
-_OnRecords = Callable[[_Arguments, Config, Records, Console], Awaitable[None]]
 
 
 def main(argv: Sequence[str] | None = None, *, console: Console | None = None) -> int:
     """Run one command; returns the exit status: 1 for a request refused, 2 for a wrong set-up."""
     console = console or Console(sys.stdin, sys.stdout, sys.stderr)
     arguments = _parser().parse_args(argv)
-    command: _Command = arguments.command
+    command: Do = arguments.command
     try:
         return command(arguments, console)
     except OperatorError as error:
@@ -76,12 +57,8 @@ def _fail(console: Console, text: str, status: int) -> int:
     return status
 
 
-def _config_of(arguments: _Arguments) -> Config:
-    return load(getattr(arguments, "config", None))
-
-
-def _run(arguments: _Arguments, _console: Console) -> int:
-    config = _config_of(arguments)
+def _run(arguments: Arguments, _console: Console) -> int:
+    config = config_of(arguments)
     # Only who pushes needs the senders.
     from signaling import pushing
 
@@ -101,8 +78,8 @@ def _run(arguments: _Arguments, _console: Console) -> int:
     return serve.run(config, demo=arguments.demo, lan=arguments.lan, pushes=arguments.only is None)
 
 
-def _backup(arguments: _Arguments, console: Console) -> int:
-    config, with_key = _config_of(arguments), arguments.with_key
+def _backup(arguments: Arguments, console: Console) -> int:
+    config, with_key = config_of(arguments), arguments.with_key
     count = asyncio.run(write_backup(config, arguments.file, with_key=with_key))
     console.say(f"{count} rows written to {arguments.file}")
     if with_key:
@@ -112,14 +89,14 @@ def _backup(arguments: _Arguments, console: Console) -> int:
     return 0
 
 
-def _restore(arguments: _Arguments, console: Console) -> int:
-    count = asyncio.run(restore_backup(_config_of(arguments), arguments.file))
+def _restore(arguments: Arguments, console: Console) -> int:
+    count = asyncio.run(restore_backup(config_of(arguments), arguments.file))
     console.say(f"{count} rows restored from {arguments.file}")
     return 0
 
 
-def _check_config(arguments: _Arguments, console: Console) -> int:
-    config = _config_of(arguments)
+def _check_config(arguments: Arguments, console: Console) -> int:
+    config = config_of(arguments)
     if config.tls.cert is not None and config.tls.key is not None:
         Tls(CertificateFiles(config.tls.cert, config.tls.key))
     check_senders(config)
@@ -132,7 +109,7 @@ def _check_config(arguments: _Arguments, console: Console) -> int:
     return 0
 
 
-def _version(arguments: _Arguments, console: Console) -> int:
+def _version(arguments: Arguments, console: Console) -> int:
     number = version("wsphone")
     if arguments.json:
         console.say_json({"version": number})
@@ -141,23 +118,7 @@ def _version(arguments: _Arguments, console: Console) -> int:
     return 0
 
 
-def _with_records(command: _OnRecords) -> _Command:
-    """A command that works on the database."""
-
-    def run(arguments: _Arguments, console: Console) -> int:
-        config = _config_of(arguments)
-
-        async def work() -> None:
-            async with open_records(config) as records:
-                await command(arguments, config, records, console)
-
-        asyncio.run(work())
-        return 0
-
-    return run
-
-
-async def _user_add(a: _Arguments, config: Config, records: Records, console: Console) -> None:
+async def _user_add(a: Arguments, config: Config, records: Records, console: Console) -> None:
     if a.name in config.calls.emergency_numbers:
         raise BadMessage(
             f"{a.name} is an emergency number (calls.emergency_numbers): calls to it would never"
@@ -170,7 +131,7 @@ async def _user_add(a: _Arguments, config: Config, records: Records, console: Co
     _say_account(a, console, account, None if a.password_stdin else password, "added")
 
 
-async def _user_passwd(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _user_passwd(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.name)
     password = console.read_secret() if a.password_stdin else passwords.generate()
     await records.accounts.set_password(account.id, password)
@@ -179,7 +140,7 @@ async def _user_passwd(a: _Arguments, _config: Config, records: Records, console
 
 
 def _say_account(
-    a: _Arguments, console: Console, account: Account, generated: str | None, done: str
+    a: Arguments, console: Console, account: Account, generated: str | None, done: str
 ) -> None:
     shown = {} if generated is None else {"password": generated}
     if a.json:
@@ -190,7 +151,7 @@ def _say_account(
         console.say(f"password: {generated}")
 
 
-async def _user_list(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _user_list(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     everybody = await records.accounts.all()
     if a.json:
         console.say_json([asdict(account) for account in everybody])
@@ -200,18 +161,18 @@ async def _user_list(a: _Arguments, _config: Config, records: Records, console: 
         console.say(f"{account.address}  {account.display_name}{role}")
 
 
-async def _user_remove(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _user_remove(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.name)
     await records.accounts.remove(account.id)
     console.say(f"{account.address} removed, with all that was kept about it")
 
 
-async def _user_export(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _user_export(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.name)
     console.say_json(await export_account(records, account))
 
 
-async def _phone_add(a: _Arguments, config: Config, records: Records, console: Console) -> None:
+async def _phone_add(a: Arguments, config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.account)
     given = console.read_secret() if a.secret_stdin else None
     phone, secret = await records.phones.add(account, a.name, secret=given)
@@ -228,23 +189,23 @@ async def _phone_add(a: _Arguments, config: Config, records: Records, console: C
     console.say(linphone.block(linphone.entries(config, account.name, secret)))
 
 
-async def _phone_list(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _phone_list(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.account)
     phones = await records.phones.all(account.id)
     if a.json:
         console.say_json([asdict(phone) for phone in phones])
         return
     for phone in phones:
-        console.say(f"{phone.id}  {_when(phone.created_at)}  {phone.name}")
+        console.say(f"{phone.id}  {when(phone.created_at)}  {phone.name}")
 
 
-async def _phone_remove(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _phone_remove(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.account)
     await records.phones.remove(account, a.phone)
     console.say(f"phone {a.phone} of {account.address} removed")
 
 
-async def _calls(a: _Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _calls(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = None if a.account is None else await records.accounts.find_named(a.account)
     found = await records.history.recent(None if account is None else account.id)
     if a.json:
@@ -257,99 +218,88 @@ async def _calls(a: _Arguments, _config: Config, records: Records, console: Cons
 def _call_line(call: CallRecord) -> str:
     caller, callee = (side or "(removed)" for side in (call.caller_address, call.callee_address))
     return (
-        f"{_when(call.started_at)}  {caller} to {callee}"
+        f"{when(call.started_at)}  {caller} to {callee}"
         f"  {call.seconds:.0f} s  {call.reason} by {call.by}  {call.id}"
     )
 
 
-def _when(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-
-
-@dataclass(frozen=True, slots=True)
-class _Argument:
-    name: str
-    options: dict[str, Any]
-
-
-def _flag(name: str, help_: str) -> _Argument:
-    return _Argument(name, {"action": "store_true", "help": help_})
-
-
-_JSON = _flag("--json", "print JSON, for programs")
-_NAME = _Argument("name", {"metavar": "NAME"})
-_ACCOUNT = _Argument("account", {"metavar": "ACCOUNT"})
-_FILE = _Argument("file", {"metavar": "FILE", "type": Path})
-_PASSWORD = _flag("--password-stdin", "read the password instead of generating one")
-_GROUPS = {"user": "the people who can log in", "phone": "the SIP phones of an account"}
-_COMMANDS: list[tuple[str, str, _Command, list[_Argument]]] = [
+_NAME = Argument("name", {"metavar": "NAME"})
+_FILE = Argument("file", {"metavar": "FILE", "type": Path})
+_PASSWORD = flag("--password-stdin", "read the password instead of generating one")
+_GROUPS = {
+    "user": "the people who can log in",
+    "phone": "the SIP phones of an account",
+    "device": "the apps and browsers of an account, and where they are pushed",
+}
+_COMMANDS: list[Command] = [
     (
         "run",
         "start the server",
         _run,
         [
-            _flag("--demo", "add alice and bob at the first start"),
-            _flag("--lan", "be reached by every device of the house, over HTTPS"),
-            _Argument(
+            flag("--demo", "add alice and bob at the first start"),
+            flag("--lan", "be reached by every device of the house, over HTTPS"),
+            Argument(
                 "--only",
                 {"choices": ["web", "push"], "help": "one of the processes that Redis joins"},
             ),
         ],
     ),
-    ("check-config", "read the configuration and show it", _check_config, [_JSON]),
+    ("check-config", "read the configuration and show it", _check_config, [JSON]),
     (
         "backup",
         "write all that the database holds to a new file",
         _backup,
-        [_FILE, _flag("--with-key", "also the secret key, which makes the file readable")],
+        [_FILE, flag("--with-key", "also the secret key, which makes the file readable")],
     ),
     ("restore", "fill an empty database from a backup", _restore, [_FILE]),
-    ("version", "show the version", _version, [_JSON]),
+    ("version", "show the version", _version, [JSON]),
     (
         "user add",
         "add somebody",
-        _with_records(_user_add),
+        with_records(_user_add),
         [
             _NAME,
-            _Argument("--display-name", {"default": "", "metavar": "TEXT"}),
-            _flag("--admin", "who may look after others"),
+            Argument("--display-name", {"default": "", "metavar": "TEXT"}),
+            flag("--admin", "who may look after others"),
             _PASSWORD,
-            _JSON,
+            JSON,
         ],
     ),
-    ("user list", "show everybody", _with_records(_user_list), [_JSON]),
+    ("user list", "show everybody", with_records(_user_list), [JSON]),
     (
         "user passwd",
         "set a new password and end all logins",
-        _with_records(_user_passwd),
-        [_NAME, _PASSWORD, _JSON],
+        with_records(_user_passwd),
+        [_NAME, _PASSWORD, JSON],
     ),
-    ("user remove", "remove somebody and all their data", _with_records(_user_remove), [_NAME]),
-    ("user export", "print all data of somebody as JSON", _with_records(_user_export), [_NAME]),
+    ("user remove", "remove somebody and all their data", with_records(_user_remove), [_NAME]),
+    ("user export", "print all data of somebody as JSON", with_records(_user_export), [_NAME]),
     (
         "phone add",
         "add a phone and show what to type into it",
-        _with_records(_phone_add),
+        with_records(_phone_add),
         [
-            _ACCOUNT,
-            _Argument("--name", {"default": "", "metavar": "TEXT"}),
-            _flag("--secret-stdin", "read the secret instead of generating one"),
-            _JSON,
+            ACCOUNT,
+            Argument("--name", {"default": "", "metavar": "TEXT"}),
+            flag("--secret-stdin", "read the secret instead of generating one"),
+            JSON,
         ],
     ),
-    ("phone list", "show the phones", _with_records(_phone_list), [_ACCOUNT, _JSON]),
+    ("phone list", "show the phones", with_records(_phone_list), [ACCOUNT, JSON]),
     (
         "phone remove",
         "make a phone's secret worthless",
-        _with_records(_phone_remove),
-        [_ACCOUNT, _Argument("phone", {"metavar": "PHONE", "help": "its id, see phone list"})],
+        with_records(_phone_remove),
+        [ACCOUNT, Argument("phone", {"metavar": "PHONE", "help": "its id, see phone list"})],
     ),
     (
         "calls",
         "show the last calls",
-        _with_records(_calls),
-        [_Argument("account", {"metavar": "ACCOUNT", "nargs": "?"}), _JSON],
+        with_records(_calls),
+        [Argument("account", {"metavar": "ACCOUNT", "nargs": "?"}), JSON],
     ),
+    *device_commands.COMMANDS,
 ]
 
 

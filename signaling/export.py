@@ -17,7 +17,7 @@ async def export_account(records: Records, account: Account) -> dict[str, Any]:
         "phones": [asdict(phone) for phone in await records.phones.all(account.id)],
         "devices": [asdict(device) for device in await records.devices.all(account.id)],
         "push_targets": [
-            _target(target) for target in await records.push_targets.of_account(account.id)
+            target_shown(target) for target in await records.push_targets.of_account(account.id)
         ],
         "logins": [asdict(login) for login in await records.logins.all(account.id)],
         "blocked": [asdict(block) for block in await records.blocked.all(account.id)],
@@ -26,7 +26,7 @@ async def export_account(records: Records, account: Account) -> dict[str, Any]:
     }
 
 
-def _target(stored: StoredTarget) -> dict[str, Any]:
+def target_shown(stored: StoredTarget) -> dict[str, Any]:
     """All but the tokens: whoever has those can have the phone pushed."""
     shown = asdict(stored)
     del shown["target"]

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from signaling.commands import Console, main
+from signaling.commands import main
+from signaling.console import Console
 from signaling.phones import Credential
 from signaling.records import open_records
 from signaling.shared.config import Config, load
