@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from signaling.push_rows import Origin, PushRows, StoredTarget, still_stands
 from signaling.shared.crypto import Keyring
 from signaling.shared.errors import NotAuthenticated
-from signaling.shared.push import PushReport, Step, Target
+from signaling.shared.push import PushKind, PushReport, Step, Target
 from signaling.store import Store
 from signaling.tables import push_targets
 
@@ -96,6 +96,9 @@ class PushTargets:
         match report.step:
             case Step.ACCEPTED:
                 values = {"last_success_at": report.at}
+            case Step.DROPPED if report.kind is not PushKind.CALL:
+                # Not everything is sent to every phone: nothing went wrong.
+                return
             case Step.FAILED | Step.DROPPED:
                 reason = (report.reason or "unknown")[:_MAX_REASON_LENGTH]
                 values = {"last_failure_at": report.at, "last_failure_reason": reason}

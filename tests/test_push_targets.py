@@ -3,6 +3,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import select
 
 from signaling.push_rows import Origin, StoredTarget
@@ -279,6 +280,20 @@ async def test_the_last_success_and_the_last_failure_are_kept(
     (stored,) = await targets.of_account(alice.account.id)
     assert (stored.last_success_at, stored.last_failure_at) == (1.0, 4.0)
     assert stored.last_failure_reason == "x" * 200
+
+
+async def test_what_is_not_sent_to_such_a_phone_is_no_failure(
+    records: Records, alice: Person
+) -> None:
+    await records.push_targets.replace(alice.at("phone"), [APPLE])
+    (stored,) = await records.push_targets.of_account(alice.account.id)
+    dropped = report(stored, Step.DROPPED, 1.0, "not sent to such a phone")
+    await records.push_targets.note(replace(dropped, kind=PushKind.ENDED))
+    (stored,) = await records.push_targets.of_account(alice.account.id)
+    assert stored.last_failure_at is None
+    await records.push_targets.note(dropped)
+    (stored,) = await records.push_targets.of_account(alice.account.id)
+    assert stored.last_failure_at == 1.0
 
 
 async def test_who_can_be_pushed_is_known(records: Records, alice: Person, bob: Person) -> None:
