@@ -1,14 +1,18 @@
-"""What clients ask about their device: where it is pushed, and the proof that it is theirs."""
+"""What clients ask about devices: where they are pushed, whose they are, and which there are."""
 
+from collections import defaultdict
+
+from signaling.devices import Devices
 from signaling.push_proofs import Challenge, PushProofs
-from signaling.push_rows import Origin
+from signaling.push_rows import Origin, StoredTarget
 from signaling.push_targets import PushTargets
 from signaling.requests import Method
 from signaling.sessions import Session
-from signaling.shared import messages
+from signaling.shared import device_messages as messages
 from signaling.shared.crypto import Keyring
+from signaling.shared.device_messages import DeviceListed, DevicesListed, PushSet, PushState
 from signaling.shared.errors import BadMessage
-from signaling.shared.messages import Done, PushSet
+from signaling.shared.messages import Done
 from signaling.shared.push import (
     Notice,
     Provider,
@@ -27,6 +31,7 @@ class DeviceRequests:
 
     def __init__(
         self,
+        devices: Devices,
         targets: PushTargets,
         proofs: PushProofs,
         queue: PushQueue,
@@ -35,6 +40,7 @@ class DeviceRequests:
         apps: Apps,
         reply_to: str,
     ) -> None:
+        self._devices = devices
         self._targets = targets
         self._proofs = proofs
         self._queue = queue
@@ -46,6 +52,8 @@ class DeviceRequests:
         return {
             "device.set_push": (messages.DeviceSetPush, self._set_push),
             "device.prove_push": (messages.DeviceProvePush, self._prove_push),
+            "device.list": (messages.DeviceList, self._list),
+            "device.remove": (messages.DeviceRemove, self._remove),
         }
 
     async def _set_push(self, session: Session, params: messages.DeviceSetPush) -> PushSet:
@@ -63,6 +71,31 @@ class DeviceRequests:
 
     async def _prove_push(self, session: Session, params: messages.DeviceProvePush) -> Done:
         await self._proofs.prove(_origin(session), params.nonce)
+        return Done()
+
+    async def _list(self, session: Session, _params: messages.DeviceList) -> DevicesListed:
+        account = session.account.id
+        pushed = defaultdict(list)
+        for target in await self._targets.of_account(account):
+            pushed[target.device].append(_state(target))
+        known = await self._devices.all(account)
+        listed = [
+            DeviceListed(
+                *(device.id, device.platform, device.model, device.os_version),
+                device.app_version,
+                this=device.id == session.device.id,
+                push=pushed.pop(device.id, []),
+            )
+            for device in known
+        ]
+        phones = [
+            DeviceListed(name, "sip", "", "", "", this=False, push=push)
+            for name, push in pushed.items()
+        ]
+        return DevicesListed(listed + phones)
+
+    async def _remove(self, session: Session, params: messages.DeviceRemove) -> Done:
+        await self._devices.remove(session.account.id, params.device)
         return Done()
 
     def _proof(self, origin: Origin, challenge: Challenge) -> PushJob:
@@ -86,6 +119,18 @@ class DeviceRequests:
 
 def _origin(session: Session) -> Origin:
     return Origin(session.account.id, session.device.id, login=session.login)
+
+
+def _state(stored: StoredTarget) -> PushState:
+    return PushState(
+        provider=stored.target.provider.value,
+        app=stored.target.app,
+        missed=stored.wants_missed,
+        registered_at=stored.registered_at,
+        last_success_at=stored.last_success_at,
+        last_failure_at=stored.last_failure_at,
+        last_failure_reason=stored.last_failure_reason,
+    )
 
 
 def _target(told: messages.PushTarget) -> Target:

@@ -23,6 +23,7 @@ from signaling.connection import (
     result_frame,
 )
 from signaling.sessions import Session, Sessions
+from signaling.shared.device_messages import PushInfo
 from signaling.shared.errors import Forbidden, NotAuthenticated, TryAgain, WSPhoneError
 from signaling.shared.messages import (
     CLOSE_BAD_MESSAGE,
@@ -38,7 +39,6 @@ from signaling.shared.messages import (
     AccountInfo,
     CallInfo,
     Envelope,
-    PushInfo,
     Result,
     ServerInfo,
     SessionOpen,

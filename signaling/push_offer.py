@@ -1,8 +1,8 @@
 """Which pushes this server is set up to send, as phones and apps are told."""
 
 from signaling.shared.config import Config
+from signaling.shared.device_messages import PushInfo
 from signaling.shared.keys import webpush_key_of
-from signaling.shared.messages import PushInfo
 from signaling.shared.push import Provider
 from signaling.shared.push_checks import Apps
 from signaling.sip.pn import Offer

@@ -26,8 +26,9 @@ from signaling.requests import Method, Requests
 from signaling.session_legs import SessionLegs
 from signaling.sessions import Sessions
 from signaling.shared.bus_memory import MemoryBus
+from signaling.shared.device_messages import PushInfo
 from signaling.shared.errors import NotAuthenticated
-from signaling.shared.messages import SUBPROTOCOL, PushInfo
+from signaling.shared.messages import SUBPROTOCOL
 from signaling.shared.model import Account, Device
 from signaling.switchboard import Switchboard, Switching
 from tests.exchange import Directory
@@ -75,6 +76,7 @@ class World:
         push: PushInfo | None = None,
         more: Mapping[str, Method] | None = None,
         authenticate: Callable[[str], Awaitable[Principal]] | None = None,
+        remember: Callable[[Device], Awaitable[None]] | None = None,
     ) -> None:
         self.engine = FakeEngine()
         self.directory = Directory()
@@ -95,7 +97,7 @@ class World:
             HubSettings(
                 "1.2.3", RESUME_SECONDS, open_seconds, emergency_numbers=("112",), push=push
             ),
-            Identity(authenticate or self.office.authenticate, self.office.remember),
+            Identity(authenticate or self.office.authenticate, remember or self.office.remember),
             self.sessions,
             Requests(
                 self.board,

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from signaling.device_requests import DeviceRequests
+from signaling.push_rows import Origin
 from signaling.records import Records
-from signaling.shared.messages import PushInfo
+from signaling.shared.device_messages import PushInfo
 from signaling.shared.push import Notice, Provider, PushJob, PushKind, Target
 from signaling.shared.push_envelope import unseal
 from tests.client import Client, RpcError, World
@@ -42,6 +43,7 @@ class House:
         self.records = records
         self.queue = Queue()
         requests = DeviceRequests(
+            records.devices,
             records.push_targets,
             records.push_proofs,
             self.queue,
@@ -53,13 +55,14 @@ class House:
             push=PushInfo("the VAPID key"),
             more=requests.methods(),
             authenticate=records.logins.authenticate,
+            remember=records.devices.seen,
         )
 
     async def login(self, name: str, device: str = "phone") -> Client:
         account = await self.records.accounts.find(name)
         if account is None:
             account = await self.records.accounts.add(name, PASSWORD)
-        tokens = await self.records.logins.open(account)
+        tokens = await self.records.logins.open(account, device=device)
         return await self.world.open(tokens.access, device=device)
 
     async def targets(self, name: str) -> list[tuple[str, Target]]:
@@ -176,3 +179,38 @@ async def test_asking_again_at_once_does_not_push_again(house: House) -> None:
     for _ in range(3):
         assert await bob.call("device.set_push", targets=[PHONE]) == {"proofs": 1, "refused": 0}
     assert len(house.queue.jobs) == 1
+
+
+async def test_devices_are_listed_with_how_they_are_pushed(house: House) -> None:
+    laptop = await house.login("alice", "laptop")
+    phone = await house.login("alice", "phone")
+    await phone.call("device.set_push", targets=[PHONE], missed=True)
+    listed = (await laptop.call("device.list"))["devices"]
+    assert {each["id"]: each["this"] for each in listed} == {"laptop": True, "phone": False}
+    (push,) = next(each["push"] for each in listed if each["id"] == "phone")
+    assert (push["provider"], push["app"], push["missed"]) == ("fcm", "project", True)
+    assert (push["last_success_at"], push["last_failure_reason"]) == (None, None)
+    assert PHONE["token"] not in str(listed)
+
+
+async def test_a_phone_that_only_registers_is_listed_too(house: House) -> None:
+    alice = await house.login("alice")
+    account = await house.records.accounts.find_named("alice")
+    credential, _ = await house.records.phones.add(account)
+    target = Target(Provider.FCM, "project", token="a-token-of-linphone")
+    origin = Origin(account.id, "sip-1", phone=credential.id)
+    await house.records.push_targets.replace(origin, [target])
+    _, linphone = (await alice.call("device.list"))["devices"]
+    assert (linphone["id"], linphone["platform"], len(linphone["push"])) == ("sip-1", "sip", 1)
+
+
+async def test_a_device_that_was_lost_is_removed_from_another(house: House) -> None:
+    laptop = await house.login("alice", "laptop")
+    phone = await house.login("alice", "phone")
+    await phone.call("device.set_push", targets=[PHONE])
+    assert await laptop.call("device.remove", device="phone") == {}
+    assert [each["id"] for each in (await laptop.call("device.list"))["devices"]] == ["laptop"]
+    assert await house.targets("alice") == []
+    account = await house.records.accounts.find_named("alice")
+    assert [each.device for each in await house.records.logins.all(account.id)] == ["laptop"]
+    assert (await refusal(laptop, "device.remove", device="phone"))[0] == -32005

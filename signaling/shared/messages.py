@@ -6,20 +6,13 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
+from signaling.shared.bounds import DeviceId, Digits, Line, Media, Sdp, Seq, Short
+from signaling.shared.device_messages import DevicesListed, PushInfo, PushSet
+
 SUBPROTOCOL = "wsphone.v1"
 MAX_MESSAGE = 65_536
 MAX_CANDIDATES = 20
 VERSION = 1
-
-Sdp = Annotated[str, Meta(max_length=32_768)]
-Media = Annotated[int, Meta(ge=1, le=1_000_000)]
-Short = Annotated[str, Meta(max_length=64)]
-Line = Annotated[str, Meta(max_length=256)]
-# Python's `$` also stands before a last line break; other languages know no `\Z`.
-DeviceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
-Digits = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[0-9A-D*#]+$(?!\n)")]
-Seq = Annotated[int, Meta(ge=0)]
-Token = Annotated[str, Meta(max_length=1024)]
 
 
 class Envelope(Struct):
@@ -130,39 +123,6 @@ class DirectoryList(Struct):
     pass
 
 
-class PushKeys(Struct):
-    p256dh: Line
-    auth: Line
-
-
-class PushSubscription(Struct):
-    """A browser's PushSubscription as its `toJSON` prints it."""
-
-    endpoint: Token
-    keys: PushKeys
-
-
-class PushTarget(Struct):
-    """One app on the device; `voip_token` is PushKit's, and goes with `token` or alone."""
-
-    provider: Literal["apns", "apns.dev", "fcm", "webpush"]
-    app: Line = ""
-    token: Token | None = None
-    voip_token: Token | None = None
-    subscription: PushSubscription | None = None
-
-
-class DeviceSetPush(Struct):
-    """All targets of this device; `missed`: it wants to be told of missed calls too."""
-
-    targets: Annotated[list[PushTarget], Meta(max_length=8)]
-    missed: bool = False
-
-
-class DeviceProvePush(Struct):
-    nonce: Short
-
-
 class MediaState(Struct):
     call: UUID
     media: Media
@@ -195,12 +155,6 @@ class CallInfo(Struct):
     reason: str | None = None
     code: int | None = None
     by: str | None = None
-
-
-class PushInfo(Struct):
-    """`webpush_key` is what a browser subscribes with (VAPID); null where Web Push is not used."""
-
-    webpush_key: str | None
 
 
 class ServerInfo(Struct):
@@ -250,16 +204,6 @@ class OfferAnswered(Struct):
     answer: str
 
 
-class PushSet(Struct):
-    """`proofs`: so many targets stand under another account until the pushed nonce is echoed.
-
-    `refused`: so many VoIP tokens do, which no push can prove; log out where they stand.
-    """
-
-    proofs: int
-    refused: int = 0
-
-
 class Person(Struct):
     """Somebody of the domain; `reachable` when a call would ring somewhere now."""
 
@@ -286,6 +230,7 @@ Result = (
     | CallInfo
     | PeopleListed
     | PushSet
+    | DevicesListed
 )
 
 # --- what we tell ----------------------------------------------------------------------------
