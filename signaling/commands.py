@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from push.providers import check_senders
-from signaling import config_report, device_commands, lan, linphone, passwords
+from signaling import config_report, device_commands, lan, linphone, passwords, push_commands
 from signaling.backup import restore_backup, write_backup
 from signaling.console import (
     ACCOUNT,
@@ -229,6 +229,7 @@ _PASSWORD = flag("--password-stdin", "read the password instead of generating on
 _GROUPS = {
     "user": "the people who can log in",
     "phone": "the SIP phones of an account",
+    "push": "what wakes phones",
     "device": "the apps and browsers of an account, and where they are pushed",
 }
 _COMMANDS: list[Command] = [
@@ -300,6 +301,7 @@ _COMMANDS: list[Command] = [
         [Argument("account", {"metavar": "ACCOUNT", "nargs": "?"}), JSON],
     ),
     *device_commands.COMMANDS,
+    *push_commands.COMMANDS,
 ]
 
 

@@ -35,7 +35,7 @@ async def _list(a: Arguments, _config: Config, records: Records, console: Consol
     for name in names:
         console.say(_line(name, devices.get(name)))
         for target in pushed.get(name, []):
-            console.say("    " + "  ".join(_facts(target)))
+            console.say("    " + "  ".join(facts_of(target)))
 
 
 async def _remove(a: Arguments, _config: Config, records: Records, console: Console) -> None:
@@ -58,7 +58,7 @@ def _line(name: str, device: Device | None) -> str:
     return "  ".join(each for each in told if each)
 
 
-def _facts(stored: StoredTarget) -> Iterator[str]:
+def facts_of(stored: StoredTarget) -> Iterator[str]:
     """How pushes to a target went, in words."""
     target = stored.target
     yield f"{target.provider} {target.app}".rstrip()

@@ -75,14 +75,11 @@ class PushTargets:
 
     async def of_account(self, account: str) -> list[StoredTarget]:
         """The account's targets, by device."""
-        query = (
-            select(push_targets)
-            .where(push_targets.c.account == account)
-            .order_by(push_targets.c.device, push_targets.c.id)
-        )
-        async with self._store.read() as connection:
-            rows = (await connection.execute(query)).all()
-        return [self._rows.stored(row) for row in rows]
+        return await self._all(push_targets.c.account == account)
+
+    async def of_device(self, device: str) -> list[StoredTarget]:
+        """The targets of whatever devices have this id; it is unique within an account only."""
+        return await self._all(push_targets.c.device == device)
 
     async def accounts_with_targets(self) -> frozenset[str]:
         """The ids of all accounts that a push may reach."""
@@ -124,6 +121,13 @@ class PushTargets:
                 return
         async with self._store.begin() as connection:
             await connection.execute(delete(push_targets).where(*mine))
+
+    async def _all(self, condition: ColumnElement[bool]) -> list[StoredTarget]:
+        order = (push_targets.c.device, push_targets.c.id)
+        query = select(push_targets).where(condition).order_by(*order)
+        async with self._store.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [self._rows.stored(row) for row in rows]
 
     async def _any_of(self, origin: Origin) -> bool:
         query = select(push_targets.c.id).where(*_of(origin)).limit(1)

@@ -23,7 +23,9 @@ class Layer(IntEnum):
 # Every module stands here once, without its package; a folder with "/*" stands for all in it.
 LAYERS: dict[str, dict[Layer, str]] = {
     "signaling": {
-        Layer.ENTRY: "__main__ commands console device_commands pushing serve",
+        Layer.ENTRY: """
+            __main__ commands console device_commands push_commands pushing serve
+        """,
         Layer.SHELL: """
             accounts api authority backup blocked call_api call_figures call_record client_socket
             config_report connection contacts databases demo device_requests devices export front
