@@ -70,6 +70,7 @@ reg_identity="{user}" <sip:{user}@{domain}>
 reg_expires=120
 reg_sendregister=1
 publish=0
+contact_uri_parameters={contact_parameters}
 [auth_info_0]
 username={user}
 userid={user}
@@ -100,6 +101,8 @@ class Line:
     codecs: Sequence[str] = ("opus", "PCMU", "PCMA")
     max_calls: int = 10
     transport: str = "udp"
+    contact_parameters: str = ""
+    """What stands on its Contact URI: how it is woken by push."""
     settings_from: str | None = None
     """Where it fetches its account, instead of having one from the start."""
 
@@ -123,6 +126,7 @@ class Line:
                 secret=self.secret,
                 domain=self.domain,
                 transport=self.transport,
+                contact_parameters=self.contact_parameters,
             )
         unwanted = [name for name in CODECS if name not in self.codecs]
         for index, name in enumerate([*self.codecs, *unwanted]):

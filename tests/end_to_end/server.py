@@ -150,12 +150,18 @@ async def running_server(
     ring_seconds: float = 5,
     resume_seconds: float = 5,
     ports: Ports | None = None,
+    more: str = "",
 ) -> AsyncIterator[Server]:
-    """A server with accounts for `people`, stopped by Ctrl-C after the block."""
+    """A server with accounts for `people`, stopped by Ctrl-C after the block.
+
+    `more` are sections for the end of its configuration.
+    """
     ports = ports or take_ports()
     configuration = write_configuration(
         folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds
     )
+    with configuration.open("a") as file:
+        file.write(more)
     for person in people:
         await add_person(configuration, person)
     async with aiohttp.ClientSession() as http:
