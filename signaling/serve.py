@@ -23,6 +23,7 @@ from signaling.call_api import add_call_api
 from signaling.call_figures import tell_figures
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.demo import create_demo, demo_text
+from signaling.device_requests import DeviceRequests
 from signaling.front import Front, House
 from signaling.guard import source_of
 from signaling.health import add_health
@@ -32,8 +33,8 @@ from signaling.lan import announce, own_addresses, own_names
 from signaling.pages import add_pages
 from signaling.people import People
 from signaling.provisioning import add_provisioning
-from signaling.push_offer import offer_of
-from signaling.pushing import pushing
+from signaling.push_offer import apps_of, offer_of, push_info
+from signaling.pushing import Pushing, pushing
 from signaling.records import Records, open_records
 from signaling.removals import Missing, Resting, follow_removals
 from signaling.requests import Requests
@@ -87,14 +88,14 @@ async def _serve(config: Config, *, demo: bool, lan: bool, pushes: bool) -> None
         loop.add_signal_handler(number, stop.set)
     async with (
         open_records(config) as records,
-        pushing(config, records.keyring, works=pushes),
+        pushing(config, records.keyring, works=pushes) as push,
     ):
         # Before a port is found taken: the people are made at the first start or never.
         users = await create_demo(records) if demo else []
         if users:
             sys.stdout.write(demo_text(users, config))
         house = _house(config) if lan else None
-        server = Server(config, records, Front(config, house))
+        server = Server(config, records, push, Front(config, house))
         if config.tls.cert is not None:
             # Else a terminal that is closed ends the server, as people expect.
             loop.add_signal_handler(signal.SIGHUP, server.front.reload)
@@ -112,7 +113,7 @@ async def _serve(config: Config, *, demo: bool, lan: bool, pushes: bool) -> None
 class Server:
     """Every part of the one-process server, joined."""
 
-    def __init__(self, config: Config, records: Records, front: Front) -> None:
+    def __init__(self, config: Config, records: Records, push: Pushing, front: Front) -> None:
         self.front = front
         self._config = config
         self._provisioning = front.provisioning()
@@ -141,6 +142,7 @@ class Server:
                 config.calls.resume_seconds,
                 emergency_numbers=config.calls.emergency_numbers,
                 source_of=lambda request: source_of(peer_of(request, config.http.trusted_proxies)),
+                push=push_info(config),
             ),
             Identity(records.logins.authenticate, records.devices.seen),
             self._sessions,
@@ -151,6 +153,7 @@ class Server:
                     records.accounts.first, self._switchboard.endpoints, records.blocked.blocking
                 ),
                 time.time,
+                _device_requests(config, records, push).methods(),
             ),
         )
         self._switchboard.connect(
@@ -297,6 +300,16 @@ class Server:
                 self._hub.revoke(account, login=None, code=CLOSE_LOG_IN)
             case LoginRevoked(account=account, login=login):
                 self._hub.revoke(account, login=login, code=CLOSE_LOG_IN)
+
+
+def _device_requests(config: Config, records: Records, push: Pushing) -> DeviceRequests:
+    return DeviceRequests(
+        *(records.devices, records.push_targets, records.push_proofs),
+        *(push.queue, records.keyring),
+        apps=apps_of(config),
+        # What comes of a proof is seen by the phone: nobody listens.
+        reply_to=f"{push.reply_to}.proofs",
+    )
 
 
 class _Directory:

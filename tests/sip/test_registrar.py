@@ -7,7 +7,15 @@ import pytest
 
 from signaling.sip.flow import Flow
 from signaling.sip.message import Request, parse
-from signaling.sip.registrar import Added, Registrar, Registration, Removed, Rules
+from signaling.sip.registrar import (
+    Added,
+    BindingEvent,
+    Moved,
+    Registrar,
+    Registration,
+    Removed,
+    Rules,
+)
 from tests.sip import data
 
 AOR = "sip:alice@wsphone.test"
@@ -49,13 +57,17 @@ class Office:
         return [contact.uri for contact in self.registrar.contacts(AOR, now)]
 
     def happened(self) -> list[tuple[str, str]]:
-        return [
-            (
-                "added" if isinstance(event, Added) else "expired" if event.expired else "removed",
-                event.contact.uri,
-            )
-            for event in self.registrar.events()
-        ]
+        return [(_kind(event), event.contact.uri) for event in self.registrar.events()]
+
+
+def _kind(event: BindingEvent) -> str:
+    match event:
+        case Added():
+            return "added"
+        case Moved():
+            return "moved"
+        case Removed(expired=expired):
+            return "expired" if expired else "removed"
 
 
 @pytest.fixture
