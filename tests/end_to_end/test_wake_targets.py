@@ -14,6 +14,7 @@ from tests.end_to_end.linphone import Line, Linphone
 from tests.end_to_end.ports import take_ports
 from tests.end_to_end.server import ALICE, Server, run_wsphone, running_server
 from tests.end_to_end.sounds import Sounds
+from tests.end_to_end.wsclient import clients
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -104,3 +105,24 @@ async def test_a_phone_that_asks_for_another_service_is_told(
         assert await phone.registration_refused() == 555
     finally:
         await phone.kill()
+
+
+async def test_an_app_says_where_it_is_pushed_and_the_operator_sees_why_it_is_not(
+    server: Server, folder: Path
+) -> None:
+    async with clients(server.url) as group:
+        app = await group.log_in(ALICE, device="app")
+        await app.connect(server.url)
+        opened = (await app.open())["server"]
+        assert (opened["features"], len(opened["push"]["webpush_key"])) == (["push"], 87)
+        target = {"provider": "apns", "app": "org.example.phone", "token": "0c" * 32}
+        told = await app.request("device.set_push", targets=[target])
+        assert told == {"proofs": 0, "refused": 0}
+        config = ("--config", str(folder / "wsphone.toml"))
+        tested = await run_wsphone("push", "test", "app", *config)
+        assert tested.status == 1
+        assert "apns org.example.phone" in tested.output
+        assert "not configured: set push.apns.key_file" in tested.output
+        assert "0c0c" not in tested.output
+        (device,) = await devices(folder)
+        assert device["push"][0]["last_failure_reason"] == "not configured: set push.apns.key_file"
