@@ -174,15 +174,7 @@ class PushRows:
         others = [row.id for row in standing if row.id != known]
         await connection.execute(delete(push_targets).where(push_targets.c.id.in_(others)))
         row_id = known or str(uuid.uuid4())
-        ordinary, voip = self.macs(target)
-        values = {
-            "login": origin.login,
-            "phone": origin.phone,
-            "provider": target.provider.value,
-            "app": target.app,
-            "sealed": self.sealed("push_targets", row_id, target),
-            "token_mac": ordinary[0] if ordinary else None,
-            "voip_mac": voip[0] if voip else None,
+        values = self._values(origin, row_id, target) | {
             "wants_missed": wants_missed,
             "registered_at": now,
         }
@@ -190,14 +182,22 @@ class PushRows:
             mine = push_targets.c.id == known
             await connection.execute(update(push_targets).where(mine).values(values))
         else:
-            key = {
-                "id": row_id,
-                "account": origin.account,
-                "device": origin.device,
-                "kind": origin.kind.value,
-            }
-            await connection.execute(insert(push_targets).values(key | values))
+            key = {"id": row_id, "account": origin.account, "device": origin.device}
+            kind = {"kind": origin.kind.value}
+            await connection.execute(insert(push_targets).values(key | kind | values))
         return row_id
+
+    def _values(self, origin: Origin, row: str, target: Target) -> dict[str, object]:
+        ordinary, voip = self.macs(target)
+        return {
+            "login": origin.login,
+            "phone": origin.phone,
+            "provider": target.provider.value,
+            "app": target.app,
+            "sealed": self.sealed("push_targets", row, target),
+            "token_mac": ordinary[0] if ordinary else None,
+            "voip_mac": voip[0] if voip else None,
+        }
 
     def _macs(self, provider: Provider, token: str | None) -> list[bytes]:
         if token is None:
