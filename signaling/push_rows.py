@@ -202,7 +202,7 @@ class PushRows:
     def _macs(self, provider: Provider, token: str | None) -> list[bytes]:
         if token is None:
             return []
-        # One token is not another phone's in Apple's sandbox.
+        # What is a phone's token in Apple's sandbox is no other phone's in production.
         family = provider.value.removesuffix(".dev")
         return self._keyring.macs(_MAC_PURPOSE, f"{family} {token}".encode())
 
