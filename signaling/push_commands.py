@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 
 from push.payload import compose
+from push.providers import senders_of
 from push.sender import ApnsPush, FcmPush, Outcome, Sender, Verdict, WebPush
 from signaling.console import JSON, Argument, Arguments, Command, Console, with_records
 from signaling.device_commands import facts_of
@@ -85,9 +86,6 @@ class _Tried(NamedTuple):
 
 
 async def _test(a: Arguments, config: Config, records: Records, console: Console) -> None:
-    # Only this command needs the providers' libraries, which take long to load.
-    from push.providers import senders_of
-
     senders = senders_of(config)
     story = Story(console, is_silent=a.json)
     try:
