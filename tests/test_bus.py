@@ -1,6 +1,7 @@
 """The bus, within one process and over Redis."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -68,6 +69,27 @@ async def bus(request: pytest.FixtureRequest, make_bus: MakeBus) -> Bus:
     return MemoryBus() if request.param == "memory" else make_bus()
 
 
+class _Watch(logging.Handler):
+    """Sets an event at the first warning."""
+
+    def __init__(self, told: asyncio.Event) -> None:
+        super().__init__(logging.WARNING)
+        self._told = told
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._told.set()
+
+
+@pytest.fixture
+async def outage_told() -> AsyncIterator[asyncio.Event]:
+    """Set once the bus has noticed that Redis is away."""
+    told = asyncio.Event()
+    watch, log = _Watch(told), logging.getLogger("signaling.shared.redis_link")
+    log.addHandler(watch)
+    yield told
+    log.removeHandler(watch)
+
+
 class TestEveryBus:
     async def test_a_message_reaches_those_who_listen_when_it_is_sent(self, bus: Bus) -> None:
         ears = Ears()
@@ -131,13 +153,15 @@ class TestRedisBus:
         assert ears.heard == ["other 1", "2"]
 
     async def test_what_is_said_while_redis_is_away_is_said_later(
-        self, make_bus: MakeBus, redis: RedisServer
+        self, make_bus: MakeBus, redis: RedisServer, outage_told: asyncio.Event
     ) -> None:
         bus, ears = make_bus(), Ears()
         bus.subscribe("topic", ears.listener())
         bus.publish("topic", Word("before"))
         await ears.until("before")
         redis.stop()
+        async with asyncio.timeout(10):
+            await outage_told.wait()
         bus.publish("topic", Word("meanwhile"))
         redis.start()
         await ears.until("meanwhile")

@@ -41,6 +41,7 @@ class RedisBus:
         self._silent = asyncio.Event()
         self._silent.set()
         self._running: asyncio.Task[None] | None = None
+        self._closed = False
 
     def start(self) -> None:
         self._running = asyncio.create_task(self._run(), name="bus")
@@ -51,6 +52,7 @@ class RedisBus:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_GOODBYE_SECONDS):
                     await self._silent.wait()
+            self._closed = True
             self._running.cancel()
             await asyncio.gather(self._running, return_exceptions=True)
 
@@ -64,7 +66,7 @@ class RedisBus:
         self._news.set()
 
     def subscribe(self, topic: str, listener: Callable[[Any], None]) -> Callable[[], None]:
-        """Hear a topic; what this process publishes from now on is heard for certain."""
+        """Hear a topic; what this process publishes from now on is heard, if Redis stays."""
         end_here = self._here.subscribe(topic, listener)
         self._listeners[topic] = self._listeners.get(topic, 0) + 1
         self._news.set()
@@ -84,7 +86,8 @@ class RedisBus:
 
     async def _run(self) -> None:
         outage = Outage("bus")
-        while True:
+        # A task group that fails while it is cancelled forgets the cancellation.
+        while not self._closed:
             pubsub = self._redis.pubsub()
             try:
                 # A connection that listens to nothing is none; this topic is never used.
