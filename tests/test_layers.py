@@ -38,7 +38,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
             guard route session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events
             sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn
             sip.registrar sip.reinvite sip.screen sip.stack sip.syntax sip.timers sip.transaction
-            sip.transaction_layer sip.uri sip.via throttle
+            sip.transaction_layer sip.uri sip.via throttle call_wake
         """,
         Layer.SHARED: "shared/*",
     },
