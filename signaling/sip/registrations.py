@@ -214,7 +214,12 @@ def _aor(address: str) -> str:
 
 
 def _endpoint(account: Account, contact: Contact) -> Endpoint:
-    device = device_of(contact.instance, Uri.parse(contact.uri))
+    flow = contact.flow
     return Endpoint(
-        contact.id, EndpointKind.CONTACT, account.id, device=device, host=contact.flow.host
+        contact.id,
+        EndpointKind.CONTACT,
+        account.id,
+        device=device_of(contact.instance, Uri.parse(contact.uri)),
+        host=flow.host,
+        path=f"{contact.uri} over {flow.transport} {flow.host} {flow.port}",
     )
