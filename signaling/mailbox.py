@@ -17,7 +17,9 @@ from signaling.call_actions import (
     LegAction,
     MediaAction,
     Refuse,
+    RememberEnd,
     Reply,
+    SendPush,
     ShowEnd,
 )
 from signaling.call_events import Event, Found, Stopped, TimePassed, Unroutable
@@ -166,7 +168,7 @@ class Mailbox:
         self._actions.extend(self.call.take_actions())
         while self._actions:
             action = self._actions.popleft()
-            if not isinstance(action, ShowEnd | CloseMedia | Finish):
+            if not isinstance(action, SendPush | RememberEnd | ShowEnd | CloseMedia | Finish):
                 continue
             try:
                 await self._perform(action)

@@ -117,10 +117,11 @@ class Exchange:
         self.phones = Phones()
         self.here = list(here)
         self.own_domains = {"example.org"}
+        self.bus = MemoryBus()
         self.board = Switchboard(
             Switching(self.own_domains, ring_seconds, direct=direct, emergency_numbers=("112",)),
             self.engine,
-            MemoryBus(),
+            self.bus,
             self.directory,
         )
         for kind in EndpointKind:

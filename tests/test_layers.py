@@ -31,7 +31,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
             passwords people phones provisioning push_jobs push_proofs push_rows push_targets
             records removals requests revocations session_legs sessions store switchboard tables tls
             sip.admission sip.agent sip.phone_calls sip.push_contacts sip.registrations sip.streams
-            sip.transport
+            sip.transport late_ends waking
         """,
         Layer.CORE: """
             call call_actions call_digits call_events call_model call_setup call_state call_talk
