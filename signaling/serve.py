@@ -141,7 +141,10 @@ class Server:
                 self._switchboard,
                 self._sessions,
                 People(
-                    records.accounts.first, self._switchboard.endpoints, records.blocked.blocking
+                    records.accounts.first,
+                    self._switchboard.endpoints,
+                    records.blocked.blocking,
+                    records.push_targets.accounts_with_targets,
                 ),
                 time.time,
             ),
