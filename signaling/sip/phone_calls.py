@@ -191,10 +191,11 @@ class PhoneCalls:
         self._agent.do(lambda stack, now: stack.take(received.transaction, leg, now=now))
 
     def _caller(self, account: Account, received: Received) -> Endpoint:
-        """The phone's own binding, so that a call to one's own address does not ring it."""
-        binding = self._registrations.at(account.address, received.flow)
-        endpoint = binding.id if binding is not None else str(uuid.uuid4())
-        return Endpoint(endpoint, EndpointKind.CONTACT, account.id, host=received.flow.host)
+        """The phone's own binding, so that a call to one's own address does not ring or wake it."""
+        known = self._registrations.at(account, received.flow)
+        fresh = str(uuid.uuid4())
+        host = received.flow.host
+        return known or Endpoint(fresh, EndpointKind.CONTACT, account.id, host=host)
 
     def _happened(self, event: LegEvent) -> None:
         call, endpoint, *which = event.leg.split("/")

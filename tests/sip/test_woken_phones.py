@@ -157,6 +157,17 @@ class TestCallId:
         assert bedroom.phones.count() == 0
 
 
+async def test_a_phone_that_calls_its_own_account_is_not_woken_for_it(bedroom: Bedroom) -> None:
+    await bedroom.register(UDP)
+    directory, door = bedroom.exchange.directory, bedroom.door
+    bedroom.exchange.own_domains.add(DOMAIN)
+    directory.accounts["bob"] = directory.accounts["alice"]
+    signed = door.signed(door.challenged(UDP), SECRET)
+    door.agent.receive(door.invite(signed), UDP)
+    assert (await bedroom.exchange.finished()).reason == "unavailable"
+    assert bedroom.queue.jobs == []
+
+
 class TestTooLate:
     async def test_a_phone_that_comes_after_the_end_is_shown_a_call_that_is_cancelled(
         self, bedroom: Bedroom
