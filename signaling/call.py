@@ -6,6 +6,7 @@ from typing import Any
 from signaling import call_digits as keys
 from signaling import call_setup as setup
 from signaling import call_talk as talk
+from signaling import call_wake as waking
 from signaling.call_actions import Action, CloseMedia
 from signaling.call_events import (
     Accepted,
@@ -31,6 +32,7 @@ from signaling.call_events import (
     MediaUpdated,
     OfferMade,
     OfferTaken,
+    PushReported,
     Rang,
     Rejected,
     Stopped,
@@ -40,6 +42,7 @@ from signaling.call_events import (
     Trickled,
     Unroutable,
     UpdateRefused,
+    WakingFailed,
 )
 from signaling.call_model import State
 from signaling.call_state import Call
@@ -62,6 +65,8 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     Found:           (setup.ring_all,        ignore,                ignore,                ignore,                    ignore),
     Unroutable:      (setup.unroutable,      ignore,                ignore,                ignore,                    ignore),
     Appeared:        (ignore,                setup.join_late,       ignore,                ignore,                    ignore),
+    PushReported:    (ignore,                waking.push_reported,  ignore,                ignore,                    ignore),
+    WakingFailed:    (ignore,                waking.waking_failed,  ignore,                ignore,                    ignore),
     Rang:            (ignore,                setup.rang,            ignore,                ignore,                    ignore),
     Accepted:        (setup.refuse_early,    setup.claim,           setup.claim_again,     setup.claim_again,         setup.refuse_over),
     Answered:        (setup.refuse_early,    setup.answer_ringing,  setup.answer_claimed,  setup.answer_again,        setup.refuse_over),

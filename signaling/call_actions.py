@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from signaling.call_events import DtmfAsked
 from signaling.shared.errors import PeerError
 from signaling.shared.messages import Candidate, Result
+from signaling.shared.push import PushKind
 from signaling.shared.reasons import EndedBy, EndReason
 
 
@@ -104,6 +105,42 @@ class ShowRinging:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowWaking:
+    """Nothing rings yet, but a device is being woken: for the caller."""
+
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class SendPush:
+    """Push a sleeping device; a CALL is answered by PushReported and WakingFailed."""
+
+    leg: str
+    kind: PushKind
+    reason: EndReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RememberEnd:
+    """The device was pushed and never spoke: should it come late, it is told how the call ended."""
+
+    leg: str
+    reason: EndReason
+    by: EndedBy
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLateEnd:
+    """A device that woke too late hears of the call and its end; it never was a leg."""
+
+    leg: str
+    reason: EndReason
+    by: EndedBy
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ShowAnswer:
     leg: str
     media: int
@@ -159,6 +196,10 @@ class Finish:
 LegAction = (
     Ring
     | ShowRinging
+    | ShowWaking
+    | SendPush
+    | RememberEnd
+    | ShowLateEnd
     | ShowAnswer
     | ShowOffer
     | ShowCandidates

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from signaling.call_model import Endpoint
 from signaling.shared.errors import PeerError
 from signaling.shared.messages import Candidate
+from signaling.shared.push import Provider, Step
 from signaling.shared.reasons import EndReason
 
 
@@ -20,9 +21,28 @@ class Unroutable:
 
 @dataclass(frozen=True, slots=True)
 class Appeared:
-    """An endpoint of the callee came while the call was ringing."""
+    """An endpoint of the callee came while the call was ringing, or came back another way."""
 
     endpoint: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class PushReported:
+    """How far a push to a sleeping device is; `reason` is the provider's word."""
+
+    leg: str
+    step: Step
+    provider: Provider
+    attempt: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WakingFailed:
+    """No push reached the device, and none is tried any more."""
+
+    leg: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +58,21 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
+    """`media` tells which ring of several it answers, where the endpoint knows."""
+
     leg: str
     answer: str
     request: int | None = None
+    media: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
+    """`media` tells which ring of several is refused, where the endpoint knows."""
+
     leg: str
     reason: EndReason
+    media: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +252,8 @@ Event = (
     Found
     | Unroutable
     | Appeared
+    | PushReported
+    | WakingFailed
     | Rang
     | Accepted
     | Answered

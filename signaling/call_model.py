@@ -35,15 +35,27 @@ class Mode(StrEnum):
 
 
 class EndpointKind(StrEnum):
-    """What rings: a client's session, or a SIP phone's contact."""
+    """What rings: a client's session, a SIP phone's contact, or a device once a push woke it."""
 
     SESSION = "session"
     CONTACT = "contact"
+    WAKE = "wake"
+
+
+class Reach(StrEnum):
+    """How surely an endpoint hears a call; AWAY is a session without a socket."""
+
+    AWAKE = "awake"
+    BACKGROUND = "background"
+    AWAY = "away"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Somewhere a call can ring; `id` is the session's or the SIP binding's."""
+    """Somewhere a call can ring; `id` is the session's, the SIP binding's, or made of the device's.
+
+    `device` joins the endpoints of one device, so that it is woken only when none of them rings.
+    """
 
     id: str
     kind: EndpointKind
@@ -51,10 +63,19 @@ class Endpoint:
     device: str | None = None
     host: str | None = None
     """Where a SIP phone signals from; its media may come from there too."""
+    path: str | None = None
+    """How a SIP phone is reached; another one for the same binding means that it moved."""
+    reach: Reach = Reach.AWAKE
+    wakes: EndpointKind | None = None
+    """What a device that sleeps comes back as."""
+
+    @property
+    def webrtc(self) -> bool:
+        return EndpointKind.SESSION in (self.kind, self.wakes)
 
 
 class LegState(StrEnum):
-    """How far a leg is; a caller's is IN from the start.
+    """How far a leg is; a caller's is IN from the start, a sleeping device's INVITED by a push.
 
     NEW ──asked to ring──> INVITED ──rings──> RINGING ──wins──> IN;  any ──> GONE
     """
@@ -64,6 +85,17 @@ class LegState(StrEnum):
     RINGING = "ringing"
     IN = "in"
     GONE = "gone"
+
+
+class Pushed(StrEnum):
+    """What became of the one push that wakes a device.
+
+    SENT ──a provider took it──> ACCEPTED;  SENT ──nobody did──> FAILED
+    """
+
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    FAILED = "failed"
 
 
 @dataclass(slots=True)
@@ -90,6 +122,7 @@ class Leg:
     """A generation, and how many of its candidates went to the other side while talking."""
     dtmf_seen: int = -1
     rang: bool = False
+    push: Pushed | None = None
     reason: EndReason | None = None
 
     @property
@@ -99,6 +132,10 @@ class Leg:
     @property
     def webrtc(self) -> bool:
         return self.endpoint.kind is EndpointKind.SESSION
+
+    @property
+    def wake(self) -> bool:
+        return self.endpoint.kind is EndpointKind.WAKE
 
     @property
     def live(self) -> bool:
@@ -113,6 +150,7 @@ class Clock(Enum):
     """The deadlines a call can have."""
 
     RING = "ring"
+    WAKE = "wake"
     ANSWER = "answer"
     CALLER_LOST = "caller_lost"
     NEGOTIATE = "negotiate"

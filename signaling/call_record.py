@@ -10,7 +10,7 @@ from signaling.call_state import Call
 from signaling.mailbox import Mailbox
 from signaling.shared.messages import CallInfo
 from signaling.shared.model import CallRecord, LegRecord
-from signaling.shared.reasons import SIP_CODE
+from signaling.shared.reasons import SIP_CODE, EndedBy
 
 
 def info(mailbox: Mailbox, leg_id: str, finish: Finish | None = None) -> CallInfo:
@@ -29,6 +29,22 @@ def info(mailbox: Mailbox, leg_id: str, finish: Finish | None = None) -> CallInf
         reason = finish.reason if leg.caller or leg.reason is None else leg.reason
         told.reason, told.code, told.by = reason.value, SIP_CODE[reason], finish.by.value
         told.seconds = finish.seconds
+    return told
+
+
+def left_info(mailbox: Mailbox, account: str, device: str) -> CallInfo | None:
+    """How a call that lives ended for a device of which nothing takes part any more."""
+    legs = [
+        leg
+        for leg in mailbox.call.legs.values()
+        if (leg.endpoint.account, leg.endpoint.device) == (account, device)
+    ]
+    reason = legs[0].reason if legs else None
+    if reason is None or any(leg.live for leg in legs):
+        return None
+    told = info(mailbox, legs[0].id)
+    told.state, told.seconds = State.ENDED.value, 0.0
+    told.reason, told.code, told.by = reason.value, SIP_CODE[reason], EndedBy.CALLEE.value
     return told
 
 
@@ -101,4 +117,6 @@ def _leg_reached(call: Call, leg: Leg) -> LegState:
         return LegState.IN
     if leg.rang:
         return LegState.RINGING
+    if leg.push is not None:
+        return LegState.INVITED
     return LegState.NEW if leg.offer is None else LegState.INVITED

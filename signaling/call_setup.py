@@ -1,5 +1,6 @@
 """The rules of a call until it is answered: who rings, who wins, who is told what."""
 
+from signaling import call_wake as waking
 from signaling.call_actions import (
     AcceptMedia,
     CloseMedia,
@@ -29,11 +30,11 @@ from signaling.call_events import (
     TimePassed,
     Unroutable,
 )
-from signaling.call_model import Clock, Endpoint, EndpointKind, Leg, LegState, Mode, State
+from signaling.call_model import Clock, Endpoint, Leg, LegState, Mode, State
 from signaling.call_state import ANSWER_SECONDS, Call
 from signaling.shared.errors import NoSuchCall, WrongState
 from signaling.shared.messages import CallAccepted, Done
-from signaling.shared.reasons import EndedBy, EndReason, best
+from signaling.shared.reasons import EndedBy, EndReason
 
 FIRST = 1
 """The media generation of our own first offer to a leg."""
@@ -52,12 +53,15 @@ def ring_all(call: Call, event: Found, now: float) -> None:
         call.end(EndReason.UNAVAILABLE, EndedBy.SERVER, now)
         return
     everyone = (call.caller_leg().endpoint, *event.endpoints)
-    phones = any(endpoint.kind is EndpointKind.CONTACT for endpoint in everyone)
-    call.mode = Mode.DIRECT if call.direct_allowed and not phones else Mode.ANCHORED
+    all_webrtc = all(endpoint.webrtc for endpoint in everyone)
+    call.mode = Mode.DIRECT if call.direct_allowed and all_webrtc else Mode.ANCHORED
     call.state = State.RINGING
     call.clocks[Clock.RING] = now + call.ring_seconds
-    for endpoint in event.endpoints:
-        _invite(call, endpoint)
+    legs = [_add(call, each) for each in event.endpoints if each.id not in call.legs]
+    # A push has the longest way, so it does not wait for anybody's media.
+    waking.begin(call, now)
+    for leg in legs:
+        _invite(call, leg)
 
 
 def unroutable(call: Call, event: Unroutable, now: float) -> None:
@@ -66,16 +70,23 @@ def unroutable(call: Call, event: Unroutable, now: float) -> None:
 
 def join_late(call: Call, event: Appeared, now: float) -> None:
     """A device that comes while the call rings gets it at once; a known endpoint keeps its leg."""
-    if event.endpoint.id not in call.legs and len(call.legs) < MAX_LEGS:
-        _invite(call, event.endpoint)
+    known = call.legs.get(event.endpoint.id)
+    if known is None and len(call.legs) < MAX_LEGS:
+        _invite(call, _add(call, event.endpoint))
+    elif known is not None and waking.has_moved(known, event.endpoint):
+        waking.ring_anew(call, known, event.endpoint)
 
 
-def _invite(call: Call, endpoint: Endpoint) -> None:
-    caller = call.caller_leg()
-    if endpoint.id in call.legs:
-        return
+def _add(call: Call, endpoint: Endpoint) -> Leg:
     leg = Leg(endpoint, caller=False, state=LegState.NEW, media=FIRST)
     call.legs[leg.id] = leg
+    return leg
+
+
+def _invite(call: Call, leg: Leg) -> None:
+    caller = call.caller_leg()
+    if leg.wake:
+        return
     if call.mode is Mode.DIRECT and leg.webrtc:
         leg.media, leg.offer, leg.state = caller.media, caller.offer, LegState.INVITED
         call.do(Ring(leg.id, leg.media, caller.offer or ""))
@@ -92,7 +103,7 @@ def _kept_candidates(to: str, media: int, leg: Leg) -> ShowCandidates:
 
 def branch_opened(call: Call, event: MediaOpened, now: float) -> None:
     leg = call.leg(event.leg)
-    if leg is None or leg.state is not LegState.NEW:
+    if leg is None or leg.state is not LegState.NEW or leg.media != event.media:
         call.do(CloseMedia(event.leg, event.media))
         return
     leg.engine.append(event.media)
@@ -103,7 +114,7 @@ def branch_opened(call: Call, event: MediaOpened, now: float) -> None:
 def branch_refused(call: Call, event: MediaRefused, now: float) -> None:
     leg = call.leg(event.leg)
     if leg is not None and not leg.caller:
-        _branch_failed(call, leg, event.reason, EndedBy.SERVER, now)
+        waking.branch_failed(call, leg, event.reason, EndedBy.SERVER, now)
 
 
 def rang(call: Call, event: Rang, now: float) -> None:
@@ -147,7 +158,9 @@ def _win(call: Call, winner: Leg, now: float) -> None:
     call.state = State.CLAIMED
     winner.state = LegState.IN
     call.clocks.pop(Clock.RING, None)
+    call.clocks.pop(Clock.WAKE, None)
     call.clocks[Clock.ANSWER] = now + ANSWER_SECONDS
+    waking.answered_by(call, winner, now)
     for leg in call.branches():
         if leg is not winner:
             call.drop(leg, EndReason.ANSWERED_ELSEWHERE, EndedBy.CALLEE, now)
@@ -155,7 +168,7 @@ def _win(call: Call, winner: Leg, now: float) -> None:
 
 def answer_ringing(call: Call, event: Answered, now: float) -> None:
     leg = call.leg(event.leg)
-    if leg is None or leg.caller or leg.offer is None:
+    if leg is None or leg.caller or leg.offer is None or event.media not in (None, leg.media):
         refuse_over(call, event, now)
         return
     _win(call, leg, now)
@@ -228,20 +241,14 @@ def _talk(call: Call, now: float) -> None:
 def reject(call: Call, event: Rejected, now: float) -> None:
     """A person's no ends the call on all devices; a device that cannot leaves the others be."""
     leg = call.leg(event.leg)
-    if leg is None or leg.caller:
+    if leg is None or leg.caller or event.media not in (None, leg.media):
         return
     if event.reason is EndReason.DECLINED:
         call.drop(leg, EndReason.DECLINED, EndedBy.CALLEE, now)
+        waking.let_sleep(call, leg, EndReason.DECLINED, EndedBy.CALLEE, now)
         call.end(EndReason.DECLINED, EndedBy.CALLEE, now, branches=EndReason.DECLINED_ELSEWHERE)
     else:
-        _branch_failed(call, leg, event.reason, EndedBy.CALLEE, now)
-
-
-def _branch_failed(call: Call, leg: Leg, reason: EndReason, by: EndedBy, now: float) -> None:
-    call.drop(leg, reason, by, now)
-    if not call.branches():
-        reasons = [leg.reason for leg in call.legs.values() if leg.reason is not None]
-        call.end(best(reasons), by, now)
+        waking.branch_failed(call, leg, event.reason, EndedBy.CALLEE, now)
 
 
 def reject_claimed(call: Call, event: Rejected, now: float) -> None:
@@ -269,7 +276,7 @@ def leave_early(call: Call, event: Left, now: float) -> None:
     elif leg.id == call.winner:
         call.end(EndReason.UNAVAILABLE, EndedBy.CALLEE, now)
     else:
-        _branch_failed(call, leg, EndReason.UNAVAILABLE, EndedBy.CALLEE, now)
+        waking.branch_failed(call, leg, EndReason.UNAVAILABLE, EndedBy.CALLEE, now)
 
 
 def time_early(call: Call, event: TimePassed, now: float) -> None:
@@ -282,6 +289,8 @@ def time_early(call: Call, event: TimePassed, now: float) -> None:
         someone_rang = any(leg.rang for leg in call.legs.values())
         reason = EndReason.NO_ANSWER if someone_rang else EndReason.UNAVAILABLE
         call.end(reason, EndedBy.SERVER, now)
+    elif Clock.WAKE in due:
+        waking.time_to_wake(call)
 
 
 def stop(call: Call, event: Stopped, now: float) -> None:

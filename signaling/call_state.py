@@ -5,15 +5,26 @@ from typing import Any, Self
 
 import msgspec
 
-from signaling.call_actions import Action, CloseMedia, Finish, Refuse, ShowEnd
-from signaling.call_model import Clock, Endpoint, Leg, LegState, Mode, Negotiation, State
+from signaling.call_actions import (
+    Action,
+    CloseMedia,
+    Finish,
+    Refuse,
+    RememberEnd,
+    SendPush,
+    ShowEnd,
+)
+from signaling.call_model import Clock, Endpoint, Leg, LegState, Mode, Negotiation, Pushed, State
 from signaling.shared.errors import PeerError, WrongState
+from signaling.shared.push import PushKind
 from signaling.shared.reasons import EndedBy, EndReason
 
 ANSWER_SECONDS = 10.0
 """An accept without an answer, or an offer without one, ends after this."""
 CALLER_LOST_SECONDS = 8.0
 """How long a call rings on for a caller whose socket broke."""
+MISSED = frozenset({EndReason.NO_ANSWER, EndReason.CANCELLED, EndReason.UNAVAILABLE})
+"""Ends that leave the callee with a missed call."""
 
 
 @dataclass(slots=True)
@@ -96,6 +107,18 @@ class Call:
         """The callee's legs that are still in the game."""
         return [leg for leg in self.legs.values() if not leg.caller and leg.live]
 
+    def sleepers(self) -> list[Leg]:
+        """The legs of devices that a push can wake, awake by now or not."""
+        return [leg for leg in self.branches() if leg.wake]
+
+    def company(self, sleeper: Leg) -> list[Leg]:
+        """The other legs of the same device that can hear something now."""
+        return [
+            leg
+            for leg in self.branches()
+            if not leg.wake and not leg.detached and same_device(leg, sleeper)
+        ]
+
     def parties(self) -> list[Leg]:
         """The two legs that talk, caller first; empty before an answer."""
         if self.winner is None:
@@ -136,6 +159,19 @@ class Call:
         leg.state = LegState.GONE
         leg.reason = reason
 
+    def part(self, sleeper: Leg, reason: EndReason, by: EndedBy, now: float) -> None:
+        """Say what a device that was or could have been woken has to learn of the end.
+
+        One that rang, and is still there, hears it like every leg.
+        """
+        heard = any(leg.rang for leg in self.company(sleeper))
+        if sleeper.push in (Pushed.SENT, Pushed.ACCEPTED):
+            self.do(SendPush(sleeper.id, PushKind.ENDED, reason))
+            if not heard:
+                self.do(RememberEnd(sleeper.id, reason, by, self.seconds(now)))
+        if reason in MISSED and not heard:
+            self.do(SendPush(sleeper.id, PushKind.MISSED, reason))
+
     def end(
         self,
         reason: EndReason,
@@ -148,6 +184,9 @@ class Call:
         if self.negotiation is not None and self.negotiation.request is not None:
             self.refuse(self.negotiation.request, WrongState("the call ended meanwhile"))
         self.negotiation = None
+        # While the legs of a device still show whether it hears the end by itself.
+        for sleeper in self.sleepers():
+            self.part(sleeper, branches or reason, by, now)
         for leg in list(self.legs.values()):
             if leg.live:
                 told = branches if branches is not None and not leg.caller else reason
@@ -159,3 +198,9 @@ class Call:
     def refuse(self, request: int | None, error: PeerError) -> None:
         if request is not None:
             self.do(Refuse(request, error))
+
+
+def same_device(one: Leg, other: Leg) -> bool:
+    """Whether two legs are known to be one device's."""
+    here, there = one.endpoint, other.endpoint
+    return here.device is not None and (here.account, here.device) == (there.account, there.device)

@@ -36,6 +36,7 @@ from signaling.call_events import (
 )
 from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
 from signaling.call_state import CALLER_LOST_SECONDS, Call
+from signaling.call_wake import wake_sleepers
 from signaling.shared.errors import IncompatibleMedia, WrongState
 from signaling.shared.messages import MAX_CANDIDATES, Done, OfferAnswered
 from signaling.shared.reasons import EndedBy, EndReason
@@ -343,6 +344,7 @@ def detached_early(call: Call, event: Detached, now: float) -> None:
     detached(call, event, now)
     if event.leg == call.caller:
         call.clocks[Clock.CALLER_LOST] = now + CALLER_LOST_SECONDS
+    wake_sleepers(call)
 
 
 def attached_early(call: Call, event: Attached, now: float) -> None:

@@ -17,11 +17,13 @@ from signaling.call_actions import (
     LegAction,
     MediaAction,
     Refuse,
+    RememberEnd,
     Reply,
+    SendPush,
     ShowEnd,
 )
 from signaling.call_events import Event, Found, Stopped, TimePassed, Unroutable
-from signaling.call_model import EndpointKind, State
+from signaling.call_model import Endpoint, EndpointKind, State
 from signaling.call_setup import start
 from signaling.call_state import Call
 from signaling.media_link import MediaLink
@@ -49,10 +51,10 @@ class Invitation:
 
 
 class LegPort(Protocol):
-    """What tells legs of one kind what their call does: a session by JSON, a phone by SIP."""
+    """What tells legs of one kind what their call does: by JSON, by SIP, by a push."""
 
-    def perform(self, invitation: Invitation, action: LegAction) -> None:
-        """Tell one leg; never waits, and a leg that is gone is no error."""
+    def perform(self, invitation: Invitation, endpoint: Endpoint, action: LegAction) -> None:
+        """Tell the leg of one endpoint; never waits, and a leg that is gone is no error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +158,8 @@ class Mailbox:
         return None
 
     def _tell(self, action: LegAction) -> None:
-        kind = self.call.legs[action.leg].endpoint.kind
-        self._services.ports[kind].perform(self.invitation, action)
+        endpoint = self.call.legs[action.leg].endpoint
+        self._services.ports[endpoint.kind].perform(self.invitation, endpoint, action)
 
     async def _bury(self) -> None:
         """End a call whose rules or parts failed: everyone is told, nothing stays behind."""
@@ -166,7 +168,7 @@ class Mailbox:
         self._actions.extend(self.call.take_actions())
         while self._actions:
             action = self._actions.popleft()
-            if not isinstance(action, ShowEnd | CloseMedia | Finish):
+            if not isinstance(action, SendPush | RememberEnd | ShowEnd | CloseMedia | Finish):
                 continue
             try:
                 await self._perform(action)

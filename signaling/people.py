@@ -13,7 +13,8 @@ MOST_PEOPLE = 500
 class People:
     """`first` lists so many accounts by name; `endpoints` is where one of them would ring.
 
-    `blocking` are the ids of the accounts that a caller's address does not reach.
+    `blocking` are the ids of the accounts that a caller's address does not reach, `wakeable` those
+    of the accounts that a push may reach.
     """
 
     def __init__(
@@ -21,10 +22,12 @@ class People:
         first: Callable[[int], Awaitable[list[Account]]],
         endpoints: Callable[[Account], list[Endpoint]],
         blocking: Callable[[str], Awaitable[Collection[str]]],
+        wakeable: Callable[[], Awaitable[Collection[str]]],
     ) -> None:
         self._first = first
         self._endpoints = endpoints
         self._blocking = blocking
+        self._wakeable = wakeable
 
     async def listed(self, asking: str, address: str) -> PeopleListed:
         """As the endpoint that asks sees them: it does not ring for its own calls.
@@ -32,14 +35,21 @@ class People:
         Whoever blocks its address is like somebody without a phone, as for its calls.
         """
         blocking = await self._blocking(address)
+        wakeable = await self._wakeable()
         found = await self._first(MOST_PEOPLE + 1)
         people = [
-            self._person(account, asking, silent=account.id in blocking)
+            self._person(
+                account,
+                asking,
+                silent=account.id in blocking,
+                # The device that asks sleeps not, and may be all that a push would wake.
+                wakes=account.id in wakeable and account.address != address,
+            )
             for account in found[:MOST_PEOPLE]
         ]
         return PeopleListed(people, more=len(found) > MOST_PEOPLE)
 
-    def _person(self, account: Account, asking: str, *, silent: bool) -> Person:
+    def _person(self, account: Account, asking: str, *, silent: bool, wakes: bool) -> Person:
         rings = any(each.id != asking for each in self._endpoints(account))
-        reachable = rings and not silent
+        reachable = (rings or wakes) and not silent
         return Person(account.name, account.address, account.display_name, reachable)

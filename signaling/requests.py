@@ -80,7 +80,10 @@ class Requests:
         self._switchboard.appeared(session.endpoint)
 
     async def woken(self, session: Session, call: str) -> None:
-        ended = await self._switchboard.how_it_ended(call, session.account.id)
+        if self._switchboard.late_ends.was_told(call, session.endpoint):
+            return
+        owner, device = session.account.id, session.device.id
+        ended = await self._switchboard.how_it_ended(call, owner, device)
         if ended is not None:
             session.send(_ended(ended))
 
@@ -152,7 +155,8 @@ class Requests:
         return Done()
 
     async def _get(self, session: Session, params: messages.CallRef) -> Result:
-        ended = await self._switchboard.how_it_ended(str(params.call), session.account.id)
+        owner, device = session.account.id, session.device.id
+        ended = await self._switchboard.how_it_ended(str(params.call), owner, device)
         if ended is not None:
             return ended
         mailbox = self._mailbox(session, params)

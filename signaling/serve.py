@@ -150,7 +150,10 @@ class Server:
                 self._switchboard,
                 self._sessions,
                 People(
-                    records.accounts.first, self._switchboard.endpoints, records.blocked.blocking
+                    records.accounts.first,
+                    self._switchboard.endpoints,
+                    records.blocked.blocking,
+                    records.push_targets.accounts_with_targets,
                 ),
                 time.time,
                 _device_requests(config, records, push).methods(),
@@ -207,10 +210,12 @@ class Server:
             PushContacts(records.push_targets, offer_of(self._config), domain=domain),
             self._switchboard.appeared,
         )
-        phones = PhoneCalls(
+        self._phone_calls = PhoneCalls(
             self._agent, admission, self._registrations, self._switchboard, domain=domain
         )
-        self._switchboard.connect(EndpointKind.CONTACT, phones, self._registrations.endpoints)
+        self._switchboard.connect(
+            EndpointKind.CONTACT, self._phone_calls, self._registrations.endpoints
+        )
 
     def _build_app(self, records: Records) -> web.Application:
         http = self._config.http
@@ -275,6 +280,7 @@ class Server:
             "sessions": len(self._sessions),
             "websockets": self._hub.count(),
             "contacts": self._registrations.count(),
+            "phones_called": self._phone_calls.count(),
             "sip_connections": self._tcp.count(),
             "media_legs": media.legs,
             "media_sockets": media.sockets,

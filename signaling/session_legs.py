@@ -6,14 +6,19 @@ from collections.abc import Callable
 from signaling.call_actions import (
     LegAction,
     RefuseChange,
+    RememberEnd,
     Ring,
+    SendPush,
     ShowAnswer,
     ShowCandidates,
     ShowDigits,
     ShowEnd,
+    ShowLateEnd,
     ShowOffer,
     ShowRinging,
+    ShowWaking,
 )
+from signaling.call_model import Endpoint
 from signaling.mailbox import Invitation
 from signaling.shared.messages import (
     CallAnswered,
@@ -34,10 +39,10 @@ class SessionLegs:
     def __init__(self, send: Callable[[str, Event], None]) -> None:
         self._send = send
 
-    def perform(self, invitation: Invitation, action: LegAction) -> None:
+    def perform(self, invitation: Invitation, endpoint: Endpoint, action: LegAction) -> None:
         event = translate(invitation, action, time.time())
         if event is not None:
-            self._send(action.leg, event)
+            self._send(endpoint.id, event)
 
 
 def translate(invitation: Invitation, action: LegAction, now: float) -> Event | None:
@@ -57,6 +62,8 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             )
         case ShowRinging():
             return CallProgress(call=call, state="ringing")
+        case ShowWaking():
+            return CallProgress(call=call, state="waking")
         case ShowAnswer(media=media, answer=answer):
             return CallAnswered(call=call, media=media, answer=answer)
         case ShowOffer(media=media, offer=offer):
@@ -65,9 +72,12 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             return CandidatesGiven(call=call, media=media, candidates=list(candidates), end=end)
         case ShowDigits(digits=digits):
             return DtmfReceived(call=call, digits=digits)
-        case RefuseChange():
-            return None  # Only phones ask so; a session is refused by the reply to its request.
-        case ShowEnd(reason=reason, by=by, seconds=seconds):
+        case RefuseChange() | SendPush() | RememberEnd():
+            return None  # Phones ask for changes, and only who sleeps is pushed.
+        case (
+            ShowEnd(reason=reason, by=by, seconds=seconds)
+            | ShowLateEnd(reason=reason, by=by, seconds=seconds)
+        ):
             return CallEnded(
                 call=call,
                 reason=reason.value,

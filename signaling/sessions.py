@@ -3,7 +3,7 @@
 import uuid
 from dataclasses import dataclass, field
 
-from signaling.call_model import Endpoint, EndpointKind
+from signaling.call_model import Endpoint, EndpointKind, Reach
 from signaling.connection import Outbox
 from signaling.session import EventLog, fleeting
 from signaling.shared.errors import TryAgain
@@ -27,7 +27,14 @@ class Session:
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.id, EndpointKind.SESSION, self.account.id, self.device.id)
+        return Endpoint(
+            self.id, EndpointKind.SESSION, self.account.id, self.device.id, reach=self._reach()
+        )
+
+    def _reach(self) -> Reach:
+        if self.outbox is None:
+            return Reach.AWAY
+        return Reach.AWAKE if self.foreground else Reach.BACKGROUND
 
     def send(self, event: Event) -> None:
         """Number an event, keep it, and send it where there is a socket."""

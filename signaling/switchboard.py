@@ -6,15 +6,17 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from media.engine import MediaEngine, MediaEvent
 from signaling import call_figures
-from signaling.call_actions import Finish
+from signaling.call_actions import Finish, LegAction
 from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
 from signaling.call_model import Endpoint, EndpointKind, LegState, State
-from signaling.call_record import info, record, recorded_info
+from signaling.call_record import info, left_info, record, recorded_info
 from signaling.call_state import Call
+from signaling.late_ends import LateEnds
 from signaling.mailbox import Invitation, LegPort, Mailbox, Services
 from signaling.media_link import MediaLink, event_from
 from signaling.route import Nowhere, find_route
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 MAX_CALLS = 2_000
 MAX_CALLS_OF_ACCOUNT = 200
 """Calls that one account has under way at most, so that it cannot take all there are."""
-MAX_ENDPOINTS = 32
+MAX_ENDPOINTS = 48
 """Endpoints that one call rings at most."""
 REMEMBER_SECONDS = 600.0
 MAX_REMEMBERED = 10_000
@@ -55,6 +57,16 @@ class Directory(Protocol):
         """The finished call with this id."""
 
 
+class Sleepers(LegPort, Protocol):
+    """What wakes devices: the port of their legs, which knows where each can be pushed."""
+
+    async def endpoints(self, call: str, account: str) -> list[Endpoint]:
+        """The devices of the account that a push can wake."""
+
+    def forget(self, call: str) -> None:
+        """The call is over; whom it could wake is of no interest any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Switching:
     """How calls are made here. `own_domains` are the hosts that mean this server, lower-case."""
@@ -63,6 +75,14 @@ class Switching:
     ring_seconds: float
     direct: bool
     emergency_numbers: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """How a call ended, by account and device; for an account as such, of the leg that counts."""
+
+    at: float
+    told: dict[tuple[str, str | None], CallInfo]
 
 
 class Switchboard:
@@ -76,14 +96,14 @@ class Switchboard:
         self._bus = bus
         self._directory = directory
         self._ports: dict[EndpointKind, LegPort] = {}
+        self._sleepers: Sleepers | None = None
+        self.late_ends = LateEnds(bus, self._tell)
         self._endpoints: list[Callable[[Account], list[Endpoint]]] = []
         self._calls: dict[str, Mailbox] = {}
         # Live calls by the account that made them.
         self._made_by: Counter[str] = Counter()
         self._of_endpoint: dict[str, set[str]] = {}
-        self._ended: OrderedDict[str, tuple[float, frozenset[str], dict[str, CallInfo]]] = (
-            OrderedDict()
-        )
+        self._ended: OrderedDict[str, _Ended] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._services = Services(self._ports, self._find, self._finished)
@@ -96,8 +116,12 @@ class Switchboard:
         self._ports[kind] = port
         self._endpoints.append(endpoints)
 
+    def connect_sleepers(self, sleepers: Sleepers) -> None:
+        """Have devices woken that cannot ring by themselves."""
+        self._ports[EndpointKind.WAKE] = self._sleepers = sleepers
+
     def endpoints(self, account: Account) -> list[Endpoint]:
-        """Where the account would ring now."""
+        """Where the account would ring now without a push."""
         return [each for endpoints in self._endpoints for each in endpoints(account)]
 
     def talking(self) -> list[Mailbox]:
@@ -191,13 +215,19 @@ class Switchboard:
             and (leg.endpoint.account, leg.endpoint.device) == (account, device)
         ]
 
-    async def how_it_ended(self, call: str, account: str) -> CallInfo | None:
-        """How a call that the account took part in ended; None while it lives, or for others."""
+    async def how_it_ended(
+        self, call: str, account: str, device: str | None = None
+    ) -> CallInfo | None:
+        """How a call that the account took part in ended; None while it lives, or for others.
+
+        For a device it may have ended before it does for those who talk.
+        """
         known = self._ended.get(call)
         if known is not None:
-            return known[2].get(account)
-        if call in self._calls:
-            return None
+            return known.told.get((account, device)) or known.told.get((account, None))
+        mailbox = self._calls.get(call)
+        if mailbox is not None:
+            return left_info(mailbox, account, device) if device is not None else None
         record = await self._directory.recorded(call)
         if record is None or account not in (record.caller, record.callee):
             return None
@@ -218,6 +248,7 @@ class Switchboard:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
             self._calls.clear()
+        self.late_ends.clear()
 
     # --- what mailboxes use
 
@@ -253,11 +284,29 @@ class Switchboard:
 
         # Before the list is made, so that nobody who connects in between is missed.
         mailbox.leave.append(self._bus.subscribe(account_topic(account.id), late))
-        found = self.endpoints(account)
+        asleep = await self._asleep(mailbox, account)
+        found = [*self.endpoints(account), *asleep]
         others = [each for each in found if each.id != mailbox.call.caller][:MAX_ENDPOINTS]
         for each in others:
             self._join(mailbox, each.id)
         return Found(tuple(others))
+
+    async def _asleep(self, mailbox: Mailbox, account: Account) -> list[Endpoint]:
+        """Whom a push can wake; the device that calls is awake."""
+        if self._sleepers is None:
+            return []
+        call, caller = mailbox.call.id, mailbox.call.caller_leg().endpoint
+        mailbox.leave.append(partial(self._sleepers.forget, call))
+        try:
+            found = await self._sleepers.endpoints(call, account.id)
+        except WSPhoneError:
+            log.exception("call %s: nobody can be woken", call)
+            return []
+        calling = (caller.account, caller.device)
+        return [each for each in found if (each.account, each.device) != calling]
+
+    def _tell(self, invitation: Invitation, endpoint: Endpoint, action: LegAction) -> None:
+        self._ports[endpoint.kind].perform(invitation, endpoint, action)
 
     def _join(self, mailbox: Mailbox, endpoint: str) -> None:
         """Have `touch` reach the call from now on: before it rings, as it may leave before that."""
@@ -305,10 +354,13 @@ class Switchboard:
         call = mailbox.call
         # An account with several legs is told of its own call, or of the one that it answered.
         by_weight = [*reversed(call.legs), call.winner or call.caller, call.caller]
-        told = {call.legs[leg].endpoint.account: info(mailbox, leg, finish) for leg in by_weight}
-        self._ended[call.id] = (now, frozenset(told), told)
+        told: dict[tuple[str, str | None], CallInfo] = {}
+        for leg in by_weight:
+            endpoint, seen = call.legs[leg].endpoint, info(mailbox, leg, finish)
+            told[endpoint.account, None] = told[endpoint.account, endpoint.device] = seen
+        self._ended[call.id] = _Ended(now, told)
         while self._ended:
-            ended_at = next(iter(self._ended.values()))[0]
+            ended_at = next(iter(self._ended.values())).at
             if len(self._ended) <= MAX_REMEMBERED and now - ended_at < REMEMBER_SECONDS:
                 break
             self._ended.popitem(last=False)
@@ -317,7 +369,8 @@ class Switchboard:
         known = self._ended.get(call)
         if known is None:
             return
-        if account not in known[1]:
+        told = known.told.get((account, None))
+        if told is None:
             raise NoSuchCall("there is no such call")
-        reason = known[2][account].reason
+        reason = told.reason
         raise NoSuchCall(f"the call is over: {reason}", ended=reason)

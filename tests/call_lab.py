@@ -20,6 +20,7 @@ from signaling.call_actions import (
     OpenMedia,
     Refuse,
     Reply,
+    SendPush,
     SendTones,
     ShowEnd,
     UpdateMedia,
@@ -35,17 +36,20 @@ from signaling.call_events import (
     MediaOpened,
     MediaRefused,
     MediaUpdated,
+    PushReported,
     TimePassed,
     TonesRefused,
     TonesSent,
     Unroutable,
     UpdateRefused,
+    WakingFailed,
 )
-from signaling.call_model import Endpoint, EndpointKind, Mode, State
+from signaling.call_model import Endpoint, EndpointKind, Mode, Reach, State
 from signaling.call_setup import start
 from signaling.call_state import Call
 from signaling.shared.errors import WrongState
 from signaling.shared.messages import Candidate
+from signaling.shared.push import Provider, PushKind, Step
 from signaling.shared.reasons import EndReason
 
 Kind = TypeVar("Kind", bound=Action)
@@ -53,12 +57,22 @@ Kind = TypeVar("Kind", bound=Action)
 RING_SECONDS = 45.0
 
 
-def tab(name: str, account: str = "bob") -> Endpoint:
-    return Endpoint(name, EndpointKind.SESSION, account, device=f"device of {name}")
+def tab(
+    name: str, account: str = "bob", *, device: str | None = None, reach: Reach = Reach.AWAKE
+) -> Endpoint:
+    of = device or f"device of {name}"
+    return Endpoint(name, EndpointKind.SESSION, account, device=of, reach=reach)
 
 
-def phone(name: str, account: str = "bob") -> Endpoint:
-    return Endpoint(name, EndpointKind.CONTACT, account, host="192.0.2.7")
+def phone(
+    name: str, account: str = "bob", *, device: str | None = None, path: str = "home"
+) -> Endpoint:
+    return Endpoint(name, EndpointKind.CONTACT, account, device=device, host="192.0.2.7", path=path)
+
+
+def sleeper(device: str, *, wakes: EndpointKind = EndpointKind.SESSION) -> Endpoint:
+    """A device of bob's that a push can wake: an app, or a SIP phone."""
+    return Endpoint(f"wake {device}", EndpointKind.WAKE, "bob", device=device, wakes=wakes)
 
 
 def candidate(number: int) -> Candidate:
@@ -187,6 +201,15 @@ class Lab:
     def answer(self, leg: str, answer: str = "answer of the callee") -> Reply | Refuse | None:
         return self.ask(lambda request: Answered(leg, answer, request))
 
+    def push(self, device: str, step: Step) -> list[Action]:
+        """The worker reports how far the push to a device is."""
+        return self.do(PushReported(f"wake {device}", step, Provider.FCM, 1))
+
+    def push_fails(self, *devices: str) -> None:
+        """No provider takes the pushes to these devices."""
+        for device in devices:
+            self.do(WakingFailed(f"wake {device}", "UNREGISTERED"))
+
     def connect(self, *legs: str) -> None:
         """The engine reports the legs' current media as connected."""
         for leg in legs:
@@ -213,6 +236,10 @@ class Lab:
     def told(self, leg: str, kind: type[Kind]) -> list[Kind]:
         """What a leg was told, or the engine was asked for it, of one kind."""
         return [action for action in self.all(kind) if getattr(action, "leg", None) == leg]
+
+    def pushed(self, device: str) -> list[PushKind]:
+        """What a device was pushed, in order."""
+        return [push.kind for push in self.told(f"wake {device}", SendPush)]
 
     def end_of(self, leg: str) -> EndReason:
         (end,) = self.told(leg, ShowEnd)
@@ -247,21 +274,40 @@ class Lab:
 
     def _check_told(self, action: LegAction) -> None:
         assert action.leg in self.call.legs, f"{action.leg} does not exist"
-        ends = [end for end in self.told(action.leg, ShowEnd) if end is not action]
+        ends = [end for end in self._ends(action.leg) if end is not action]
         assert not ends, f"{action} comes after {ends}"
+
+    def _ends(self, leg: str) -> list[ShowEnd]:
+        """The ends that a leg was told since it was rung anew, if it was."""
+        opened = [] if self.call.legs[leg].caller else self.told(leg, OpenMedia)
+        since = self.actions[self.actions.index(opened[-1]) if opened else 0 :]
+        return [each for each in since if isinstance(each, ShowEnd) and each.leg == leg]
 
     def check(self) -> None:
         """What holds at every moment."""
         for leg in self.call.legs.values():
             held = {media for name, media in self.engine.held if name == leg.id}
             assert held == set(leg.engine)
+        if self.state is State.RINGING:
+            for asleep in self.call.sleepers():
+                assert asleep.push or self.call.company(asleep), (
+                    f"{asleep.id} is waited for in vain"
+                )
         if self.state is State.ENDED:
             self.finish()
             assert not self.engine.held
             assert self.call.deadline() is None
             assert set(self.answers) == set(range(1, self.requests + 1))
-            ends = Counter(end.leg for end in self.all(ShowEnd))
+            ends = Counter(end.leg for leg in self.call.legs for end in self._ends(leg))
             assert ends == dict.fromkeys(self.call.legs, 1)
+            self._check_pushes()
+
+    def _check_pushes(self) -> None:
+        """Nobody is pushed the same twice, nor told of the end of a call that it was not pushed."""
+        pushes = Counter((push.leg, push.kind) for push in self.all(SendPush))
+        assert not [push for push, times in pushes.items() if times > 1]
+        for leg, kind in pushes:
+            assert kind is not PushKind.ENDED or (leg, PushKind.CALL) in pushes
 
 
 def ringing(*found: Endpoint, caller: Endpoint = ALICE, direct: bool = True) -> Lab:

@@ -23,21 +23,32 @@ from signaling.call_events import (
     MediaReported,
     OfferMade,
     OfferTaken,
+    PushReported,
     Rang,
     Rejected,
     Trickled,
+    WakingFailed,
 )
+from signaling.call_model import EndpointKind, Reach
+from signaling.shared.push import Provider, Step
 from signaling.shared.reasons import EndReason
-from tests.call_lab import ALICE, Lab, candidate, phone, tab
+from tests.call_lab import ALICE, Lab, candidate, phone, sleeper, tab
 
-LEGS = ("alice", "bob", "desk", "third", "late tab", "late phone")
-LATE = {endpoint.id: endpoint for endpoint in (tab("late tab"), phone("late phone"))}
+LEGS = ("alice", "bob", "desk", "third", "late tab", "late phone", "wake tablet", "wake mobile")
+LATE = (
+    tab("late tab", device="tablet"),
+    phone("late phone", device="mobile"),
+    phone("late phone", device="mobile", path="elsewhere"),
+    phone("third", path="elsewhere"),
+)
 
-Step = Callable[[Lab], object]
-Story = tuple[Callable[[], Lab], list[tuple[str, Step]]]
+_APP = EndpointKind.SESSION
+
+Move = Callable[[Lab], object]
+Story = tuple[Callable[[], Lab], list[tuple[str, Move]]]
 
 
-def ask(make: Callable[[int], Event]) -> Step:
+def ask(make: Callable[[int], Event]) -> Move:
     return lambda lab: lab.ask(make)
 
 
@@ -48,7 +59,7 @@ def answer_open_offer(lab: Lab) -> None:
         lab.ask(lambda request: OfferTaken(owed.leg, owed.media, "answer", request))
 
 
-def report_failure(leg: str) -> Step:
+def report_failure(leg: str) -> Move:
     """A client says that its current media does not work."""
 
     def step(lab: Lab) -> None:
@@ -63,7 +74,7 @@ def connect_everything(lab: Lab) -> None:
         lab.do(MediaConnected(leg, media))
 
 
-def new_transport(leg: str) -> Step:
+def new_transport(leg: str) -> Move:
     """A side moves: with a generation that nobody has used."""
 
     def step(lab: Lab) -> None:
@@ -74,14 +85,15 @@ def new_transport(leg: str) -> Step:
 
 
 @st.composite
-def steps(draw: st.DrawFn) -> tuple[str, Step]:
+def steps(draw: st.DrawFn) -> tuple[str, Move]:
     """One thing that can happen to a call, with its name for whoever reads a failure."""
     leg = draw(st.sampled_from(LEGS))
     media = draw(st.integers(1, 4))
     reason = draw(st.sampled_from([EndReason.BUSY, EndReason.DECLINED, EndReason.UNAVAILABLE]))
     flag = draw(st.booleans())
-    often: dict[str, Event | Step] = {
-        "appears": Appeared(draw(st.sampled_from(list(LATE.values())))),
+    often: dict[str, Event | Move] = {
+        "appears": Appeared(draw(st.sampled_from(LATE))),
+        "is pushed": PushReported(leg, Step.ACCEPTED if flag else Step.RETRYING, Provider.FCM, 1),
         "rings": Rang(leg),
         "accepts": ask(lambda request: Accepted(leg, request)),
         "answers": ask(lambda request: Answered(leg, "answer", request)),
@@ -102,8 +114,10 @@ def steps(draw: st.DrawFn) -> tuple[str, Step]:
         "attaches": Attached(leg),
         "waits": lambda lab: lab.wait(0.875),
     }
-    seldom: dict[str, Event | Step] = {
+    seldom: dict[str, Event | Move] = {
         "rejects": Rejected(leg, reason),
+        "refuses an older ring": Rejected(leg, reason, media=media),
+        "cannot be woken": WakingFailed(leg, "UNREGISTERED"),
         "hangs up": HungUp(leg),
         "leaves": Left(leg),
         "detaches": Detached(leg),
@@ -124,13 +138,20 @@ def steps(draw: st.DrawFn) -> tuple[str, Step]:
 def stories(draw: st.DrawFn) -> Story:
     """A fork, an engine that fails now and then, and what happens to the call."""
     kind = draw(st.sampled_from(["direct", "direct", "with a phone", "from a phone", "anchored"]))
+    reach = draw(st.sampled_from(Reach))
+    sleep = draw(st.sets(st.sampled_from(["tablet", "mobile", "device of bob"])))
     failing = draw(st.sets(st.integers(0, 12), max_size=2))
     winner = draw(st.sampled_from((None, *LEGS)))
 
     def begin() -> Lab:
         caller = phone("alice", "alice") if kind == "from a phone" else ALICE
         third = (phone if kind == "with a phone" else tab)("third")
-        lab = Lab(tab("bob"), tab("desk"), third, caller=caller, direct=kind != "anchored")
+        sleepers = [
+            sleeper(device, wakes=EndpointKind.CONTACT if device == "mobile" else _APP)
+            for device in sorted(sleep)
+        ]
+        here = (tab("bob", reach=reach), tab("desk"), third, *sleepers)
+        lab = Lab(*here, caller=caller, direct=kind != "anchored")
         asked = iter(range(1_000_000))
         lab.engine.fails = lambda action: next(asked) in failing
         if winner is not None:

@@ -102,7 +102,12 @@ class World:
             Requests(
                 self.board,
                 self.sessions,
-                People(self.directory.first, self.board.endpoints, self.directory.blocking),
+                People(
+                    self.directory.first,
+                    self.board.endpoints,
+                    self.directory.blocking,
+                    self.directory.wakeable,
+                ),
                 lambda: 1_700_000_000.0,
                 more,
             ),

@@ -10,8 +10,9 @@ from signaling.call_model import Endpoint
 from signaling.records import Records
 from tests.api_client import Client, api_client
 from tests.client import World
-from tests.exchange import Exchange, MakeExchange
+from tests.exchange import Exchange, MakeExchange, until
 from tests.installation import PASSWORD, Clock, Stored, installation
+from tests.night import Night
 from tests.postgresql import PostgresServer, postgres_server
 from tests.redis_server import RedisServer, redis_server
 
@@ -112,3 +113,15 @@ async def client(
     """A client of the HTTP API."""
     async with api_client(records, clock, ready, registered, unused_tcp_port_factory()) as client:
         yield client
+
+
+@pytest.fixture
+async def night(tmp_path: Path, clock: Clock) -> AsyncIterator[Night]:
+    """Bob's devices sleep; in the end nothing may be left of their calls."""
+    async with installation(tmp_path, clock) as records:
+        night = await Night.falls(records, clock)
+        yield night
+        await night.exchange.board.stop()
+        await night.waking.stop()
+        assert not night.exchange.engine.held
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})

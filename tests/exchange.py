@@ -48,8 +48,8 @@ class Phones:
         self.invitations: dict[str, Invitation] = {}
         self.breaks: set[str] = set()
 
-    def perform(self, invitation: Invitation, action: LegAction) -> None:
-        if action.leg in self.breaks:
+    def perform(self, invitation: Invitation, endpoint: Endpoint, action: LegAction) -> None:
+        if endpoint.id in self.breaks:
             raise RuntimeError("this phone breaks whatever it is told")
         self.told.append(action)
         self.invitations[action.leg] = invitation
@@ -73,6 +73,7 @@ class Directory:
         self.accounts = {name: account(name) for name in ("alice", "bob", "carol")}
         self.records: list[CallRecord] = []
         self.blocked: set[tuple[str, str]] = set()
+        self.asleep: set[str] = set()
         self.gate = asyncio.Event()
         self.gate.set()
         self.trouble: dict[str, Exception] = {}
@@ -91,6 +92,9 @@ class Directory:
 
     async def blocking(self, caller: str) -> set[str]:
         return {account for account, address in self.blocked if address == caller}
+
+    async def wakeable(self) -> set[str]:
+        return self.asleep
 
     async def record(self, record: CallRecord) -> None:
         if "record" in self.trouble:
@@ -113,10 +117,11 @@ class Exchange:
         self.phones = Phones()
         self.here = list(here)
         self.own_domains = {"example.org"}
+        self.bus = MemoryBus()
         self.board = Switchboard(
             Switching(self.own_domains, ring_seconds, direct=direct, emergency_numbers=("112",)),
             self.engine,
-            MemoryBus(),
+            self.bus,
             self.directory,
         )
         for kind in EndpointKind:

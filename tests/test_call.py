@@ -41,6 +41,7 @@ from signaling.call_events import (
     MediaUpdated,
     OfferMade,
     OfferTaken,
+    PushReported,
     Rang,
     Rejected,
     Stopped,
@@ -50,13 +51,25 @@ from signaling.call_events import (
     Trickled,
     Unroutable,
     UpdateRefused,
+    WakingFailed,
 )
 from signaling.call_model import Endpoint, EndpointKind, Mode, State
 from signaling.call_setup import MAX_LEGS
 from signaling.call_state import Call
 from signaling.shared.errors import WrongState
+from signaling.shared.push import Provider, Step
 from signaling.shared.reasons import EndedBy, EndReason
-from tests.call_lab import ALICE, RING_SECONDS, Lab, candidate, phone, ringing, tab, talking
+from tests.call_lab import (
+    ALICE,
+    RING_SECONDS,
+    Lab,
+    candidate,
+    phone,
+    ringing,
+    sleeper,
+    tab,
+    talking,
+)
 from tests.call_stories import Story, stories
 
 EVENTS = sorted({event for _, event in TABLE}, key=lambda event: event.__name__)
@@ -68,6 +81,9 @@ def one_of_each(leg: str) -> list[Event]:
         Found((tab("another"),)),
         Unroutable(EndReason.NOT_FOUND),
         Appeared(tab("late")),
+        Appeared(phone(leg, path="elsewhere")),
+        PushReported(leg, Step.ACCEPTED, Provider.APNS, 1),
+        WakingFailed(leg, "Unregistered"),
         Rang(leg),
         Accepted(leg, 901),
         Answered(leg, "answer", 902),
@@ -130,13 +146,13 @@ class TestTable:
         assert {type(event) for event in one_of_each("bob")} == set(EVENTS)
 
     @pytest.mark.parametrize("direct", [True, False])
-    @pytest.mark.parametrize("leg", ["alice", "bob", "desk", "stranger"])
+    @pytest.mark.parametrize("leg", ["alice", "bob", "desk", "wake tablet", "stranger"])
     @pytest.mark.parametrize("state", IN_STATE)
     def test_no_event_of_any_leg_breaks_a_call(
         self, state: State, leg: str, *, direct: bool
     ) -> None:
         for event in one_of_each(leg):
-            lab = IN_STATE[state](tab("bob"), tab("desk"), direct=direct)
+            lab = IN_STATE[state](tab("bob"), tab("desk"), sleeper("tablet"), direct=direct)
             assert lab.state is state
             for action in advance(lab.call, event, lab.now):
                 told = getattr(action, "leg", leg)
@@ -336,7 +352,7 @@ class TestSnapshot:
     @pytest.mark.parametrize("direct", [True, False])
     @pytest.mark.parametrize("state", IN_STATE)
     def test_a_restored_call_is_the_same(self, state: State, *, direct: bool) -> None:
-        lab = IN_STATE[state](tab("bob"), direct=direct)
+        lab = IN_STATE[state](tab("bob"), sleeper("tablet"), direct=direct)
         before = lab.call.snapshot(lab.now)
         lab.restore()
         assert lab.call.snapshot(lab.now) == before

@@ -9,7 +9,7 @@ import pytest
 from media.engine import Connected, Digit, Failed, MediaEvent, Silent
 from signaling import media_link
 from signaling.call import TABLE
-from signaling.call_actions import Ring, ShowDigits, ShowEnd
+from signaling.call_actions import RememberEnd, Ring, SendPush, ShowDigits, ShowEnd
 from signaling.call_events import (
     Answered,
     DtmfAsked,
@@ -18,7 +18,7 @@ from signaling.call_events import (
     OfferMade,
     TimePassed,
 )
-from signaling.call_model import State
+from signaling.call_model import Endpoint, EndpointKind, State
 from signaling.call_state import Call
 from signaling.media_link import engine_leg
 from signaling.shared.errors import (
@@ -29,6 +29,7 @@ from signaling.shared.errors import (
     WrongState,
 )
 from signaling.shared.messages import CallAccepted
+from signaling.shared.push import PushKind
 from signaling.shared.reasons import EndReason
 from tests.exchange import MakeExchange, accept, phone, tab, talk, until
 
@@ -147,6 +148,23 @@ class TestBrokenCalls:
                 await later
         assert exchange.directory.records[0].reason is EndReason.ERROR
         assert isinstance(await accept(other, "bob"), CallAccepted)
+
+    async def test_who_was_being_woken_for_it_is_told(
+        self, make: MakeExchange, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def raises(call: Call, event: Event, now: float) -> None:
+            raise RuntimeError("a bug")
+
+        exchange = make(Endpoint("wake", EndpointKind.WAKE, "id of bob", "mobile"))
+        broken = exchange.call()
+        await exchange.phones.hears("wake", SendPush)
+        with monkeypatch.context() as patch:
+            patch.setitem(TABLE, (State.RINGING, TimePassed), raises)
+            broken.post(TimePassed())
+            await exchange.finished()
+        pushed = [push.kind for push in exchange.phones.all("wake", SendPush)]
+        assert pushed == [PushKind.CALL, PushKind.ENDED]
+        assert exchange.phones.all("wake", RememberEnd)
 
     async def test_a_phone_that_breaks_does_not_keep_the_others_from_being_told(
         self, make: MakeExchange

@@ -57,7 +57,21 @@ async def test_who_blocks_somebody_is_not_reachable_for_them(world: World) -> No
     assert (await carol.call("directory.list"))["people"][1]["reachable"] is True
 
 
-async def nobody(_address: str) -> frozenset[str]:
+async def test_somebody_who_sleeps_and_can_be_woken_is_reachable(world: World) -> None:
+    alice = await world.open("alice")
+    world.directory.asleep = {"id of alice", "id of bob"}
+    listed = (await alice.call("directory.list"))["people"]
+    assert [person["reachable"] for person in listed] == [False, True, False]
+
+
+async def test_who_sleeps_and_blocks_somebody_is_not_reachable_for_them(world: World) -> None:
+    alice = await world.open("alice")
+    world.directory.asleep = {"id of bob"}
+    world.directory.blocked.add(("id of bob", "alice@example.org"))
+    assert (await alice.call("directory.list"))["people"][1]["reachable"] is False
+
+
+async def nobody(*_address: str) -> frozenset[str]:
     return frozenset()
 
 
@@ -67,7 +81,7 @@ async def test_a_registered_phone_makes_reachable() -> None:
     async def first(at_most: int) -> list[Account]:
         return [bob][:at_most]
 
-    people = People(first, lambda _: [phone("desk")], nobody)
+    people = People(first, lambda _: [phone("desk")], nobody, nobody)
     assert (await people.listed("the tab of alice", "alice@example.org")).people[0].reachable
 
 
@@ -78,6 +92,6 @@ async def test_the_list_has_an_end_and_says_so(count: int, more: bool) -> None:
     async def first(at_most: int) -> list[Account]:
         return everybody[:at_most]
 
-    people = People(first, lambda _: [tab("one")], nobody)
+    people = People(first, lambda _: [tab("one")], nobody, nobody)
     listed = await people.listed("another", "alice@example.org")
     assert (len(listed.people), listed.more) == (MOST_PEOPLE, more)

@@ -24,7 +24,8 @@ _PHRASES = {
     100: "Trying",
     180: "Ringing",
     181: "Call Is Being Forwarded",
-    182: "Queued",
+    # RFC 3261 21.1.4 lets the phrase tell more; this code is sent for nothing else here.
+    182: "Queued: waking the phone",
     183: "Session Progress",
     200: "OK",
     202: "Accepted",

@@ -8,7 +8,9 @@ from signaling.call_actions import (
     Ring,
     ShowAnswer,
     ShowEnd,
+    ShowLateEnd,
     ShowRinging,
+    ShowWaking,
 )
 from signaling.call_events import (
     Answered,
@@ -22,6 +24,7 @@ from signaling.call_events import (
     Rejected,
 )
 from signaling.call_model import Endpoint, EndpointKind
+from signaling.call_wake import sip_call_id
 from signaling.mailbox import Invitation
 from signaling.shared.errors import TryAgain
 from signaling.shared.messages import Party
@@ -36,11 +39,20 @@ from signaling.sip.uri import NameAddr, Uri
 from signaling.switchboard import Switchboard
 
 CALLER_MEDIA = 1
+# For a call that is over before it rings: whoever answers it is hung up on at once.
+_SILENCE = (
+    "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\n"
+    "m=audio 9 RTP/AVP 8 0\r\na=inactive\r\n"
+)
 _NO_EMERGENCY_CALLS = "No emergency calls here. Use a mobile phone or another line"
 
 
 class PhoneCalls:
-    """The leg port of SIP phones. A leg of the stack is named `call/endpoint`."""
+    """The leg port of SIP phones.
+
+    A leg of the stack is named `call/endpoint`, and `call/endpoint/media` when we call: a phone
+    that comes back another way is called again while the stack still takes the first leg down.
+    """
 
     def __init__(
         self,
@@ -56,33 +68,58 @@ class PhoneCalls:
         self._registrations = registrations
         self._switchboard = switchboard
         self._domain = domain
+        # The newest leg of the stack for what we called.
+        self._called: dict[str, str] = {}
         agent.serve("INVITE", self._invited)
         agent.on_leg(self._happened)
 
+    def count(self) -> int:
+        """Phones that are called or talk after they were called."""
+        return len(self._called)
+
     # --- what a call does to a phone
 
-    def perform(self, invitation: Invitation, action: LegAction) -> None:
-        leg = f"{invitation.call}/{action.leg}"
+    def perform(self, invitation: Invitation, endpoint: Endpoint, action: LegAction) -> None:
+        name = f"{invitation.call}/{endpoint.id}"
+        leg = self._called.get(name, name)
         agent = self._agent
         match action:
-            case Ring(offer=offer):
-                self._ring(invitation, leg, action.leg, offer)
+            case Ring(media=media, offer=offer):
+                self._abandon(name)
+                self._called[name] = f"{name}/{media}"
+                if not self._call(invitation, endpoint, f"{name}/{media}", offer):
+                    self._switchboard.post(invitation.call, Left(endpoint.id))
             case ShowRinging():
                 agent.do(lambda stack, now: stack.ring(leg, 180, now=now))
+            case ShowWaking():
+                agent.do(lambda stack, now: stack.ring(leg, 182, now=now))
             case ShowAnswer(answer=answer):
                 agent.do(lambda stack, now: stack.answer(leg, answer, now=now))
             case RefuseChange(again=again):
                 self._refuse_change(leg, again=again)
             case ShowEnd(reason=reason):
+                self._called.pop(name, None)
                 self._end(leg, reason)
+            case ShowLateEnd(reason=reason):
+                # A phone that was woken has promised its system a call: it is shown one, which is
+                # cancelled as soon as the phone has said anything.
+                if self._call(invitation, endpoint, f"{name}/late", _SILENCE):
+                    self._end(f"{name}/late", reason)
 
-    def _ring(self, invitation: Invitation, leg: str, endpoint: str, offer: str) -> None:
-        binding = self._registrations.binding(endpoint)
+    def _abandon(self, name: str) -> None:
+        """What rings for this leg by now is not to ring on: the phone is called another way."""
+        before = self._called.get(name)
+        if before is not None:
+            self._agent.do(lambda stack, now: stack.hang_up(before, now=now))
+
+    def _call(self, invitation: Invitation, endpoint: Endpoint, leg: str, offer: str) -> bool:
+        """Call the phone; False when its binding is gone."""
+        binding = self._registrations.binding(endpoint.id)
         if binding is None:
-            self._switchboard.post(invitation.call, Left(endpoint))
-            return
+            return False
         caller = Uri.parse(f"sip:{invitation.caller.address}")
         callee = Uri.parse(binding.aor)
+        device = endpoint.device
         self._agent.do(
             lambda stack, now: stack.call(
                 leg,
@@ -92,8 +129,10 @@ class PhoneCalls:
                 to=NameAddr(callee),
                 sdp=offer,
                 now=now,
+                call_id=sip_call_id(invitation.call, device) if device is not None else None,
             )
         )
+        return True
 
     def _refuse_change(self, leg: str, *, again: bool) -> None:
         code, header = 500, ("Retry-After", "1")
@@ -152,29 +191,33 @@ class PhoneCalls:
         self._agent.do(lambda stack, now: stack.take(received.transaction, leg, now=now))
 
     def _caller(self, account: Account, received: Received) -> Endpoint:
-        """The phone's own binding, so that a call to one's own address does not ring it."""
-        binding = self._registrations.at(account.address, received.flow)
-        endpoint = binding.id if binding is not None else str(uuid.uuid4())
-        return Endpoint(endpoint, EndpointKind.CONTACT, account.id, host=received.flow.host)
+        """The phone's own binding, so that a call to one's own address does not ring or wake it."""
+        known = self._registrations.at(account, received.flow)
+        fresh = str(uuid.uuid4())
+        host = received.flow.host
+        return known or Endpoint(fresh, EndpointKind.CONTACT, account.id, host=host)
 
     def _happened(self, event: LegEvent) -> None:
-        call, _, endpoint = event.leg.partition("/")
-        told = self._translate(event, call, endpoint)
+        call, endpoint, *which = event.leg.split("/")
+        media = int(which[0]) if which else None
+        told = self._translate(event, call, endpoint, media)
         if told is not None:
             self._switchboard.post(call, told)
 
-    def _translate(self, event: LegEvent, call: str, endpoint: str) -> Event | None:
+    def _translate(
+        self, event: LegEvent, call: str, endpoint: str, media: int | None
+    ) -> Event | None:
         match event:
             case sip.Ringing(code=code):
                 return Rang(endpoint) if code in (180, 183) else None
             case sip.Answered(sdp=None):
                 self._end(event.leg, EndReason.INCOMPATIBLE)
-                return Rejected(endpoint, EndReason.INCOMPATIBLE)
+                return Rejected(endpoint, EndReason.INCOMPATIBLE, media)
             case sip.Answered(sdp=str(sdp)):
-                return Answered(endpoint, sdp)
+                return Answered(endpoint, sdp, media=media)
             case sip.Rejected(code=code):
                 rang = self._switchboard.rang(call, endpoint)
-                return Rejected(endpoint, from_sip(code, after_ringing=rang))
+                return Rejected(endpoint, from_sip(code, after_ringing=rang), media)
             case sip.Cancelled() | sip.Ended(cause=sip.Cause.BYE):
                 return HungUp(endpoint)
             case sip.Ended():

@@ -87,10 +87,11 @@ class Registrations:
         live = self._registrar.contacts(aor, self._agent.now())
         return next((contact for contact in live if contact.id == contact_id), None)
 
-    def at(self, address: str, flow: Flow) -> Contact | None:
-        """The binding of `name@domain` that sits behind a flow."""
-        live = self._registrar.contacts(_aor(address), self._agent.now())
-        return next((contact for contact in live if contact.flow == flow), None)
+    def at(self, account: Account, flow: Flow) -> Endpoint | None:
+        """The account's phone that sits behind a flow."""
+        live = self._registrar.contacts(_aor(account.address), self._agent.now())
+        found = next((contact for contact in live if contact.flow == flow), None)
+        return None if found is None else _endpoint(account, found)
 
     def phones(self) -> set[str]:
         """The ids of the phones that are registered."""
@@ -214,7 +215,12 @@ def _aor(address: str) -> str:
 
 
 def _endpoint(account: Account, contact: Contact) -> Endpoint:
-    device = device_of(contact.instance, Uri.parse(contact.uri))
+    flow = contact.flow
     return Endpoint(
-        contact.id, EndpointKind.CONTACT, account.id, device=device, host=contact.flow.host
+        contact.id,
+        EndpointKind.CONTACT,
+        account.id,
+        device=device_of(contact.instance, Uri.parse(contact.uri)),
+        host=flow.host,
+        path=f"{contact.uri} over {flow.transport} {flow.host} {flow.port}",
     )

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from signaling.call_actions import Ring, ShowEnd
-from signaling.call_model import EndpointKind
+from signaling.call_model import Endpoint, EndpointKind
 from signaling.mailbox import Invitation
 from signaling.shared.messages import Party
 from signaling.sip.phone_calls import PhoneCalls
@@ -82,7 +82,7 @@ async def test_a_phone_is_called_by_the_uri_that_it_registered(house: House) -> 
     alice = await house.door.records.accounts.find_named("alice")
     (endpoint,) = house.door.registrations.endpoints(alice)
     invitation = Invitation("call", Party("bob@phones.test", "Bob"), "alice", 0.0)
-    house.calls.perform(invitation, Ring(endpoint.id, 1, data.ANSWER))
+    house.calls.perform(invitation, endpoint, Ring(endpoint.id, 1, data.ANSWER))
     invite = house.door.sent[-1][0]
     contact = next(line for line in data.REGISTER.split(b"\r\n") if line.startswith(b"Contact"))
     uri = contact[contact.index(b"<") + 1 : contact.index(b">")]
@@ -130,3 +130,11 @@ async def test_what_is_pending_at_the_stop_is_answered_503(house: House) -> None
     house.door.sent.clear()
     house.door.agent.receive(house.door.invite(house.door.signed(signed, SECRET)), UDP)
     assert house.door.codes() == [100, 503]
+
+
+async def test_a_phone_that_calls_hears_that_somebody_is_being_woken(house: House) -> None:
+    house.exchange.here[:] = [Endpoint("wake:mobile", EndpointKind.WAKE, "id of bob", "mobile")]
+    await house.invite()
+    await until(lambda: 182 in house.door.codes())
+    (queued,) = [each for each in house.door.responses() if each.code == 182]
+    assert queued.phrase == "Queued: waking the phone"
