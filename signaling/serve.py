@@ -59,6 +59,7 @@ from signaling.sip.stack import SipStack
 from signaling.sip.streams import TcpTransport
 from signaling.sip.transport import UdpTransport
 from signaling.switchboard import Switchboard, Switching
+from signaling.waking import CallPort, Waking
 
 log = logging.getLogger(__name__)
 
@@ -163,12 +164,21 @@ class Server:
             EndpointKind.SESSION, SessionLegs(self._sessions.send), self._session_endpoints
         )
         self._build_sip(records, own_domains)
+        self._waking = Waking(
+            records.push_targets,
+            push.queue,
+            records.keyring,
+            push.bus,
+            CallPort(self._switchboard.post, self._switchboard.late_ends.remember),
+            topic=push.reply_to,
+        )
+        self._switchboard.connect_sleepers(self._waking)
         records.revocations.listen(self._revoked)
         self._following = (
             Resting(
                 self._sessions.logins,
                 self._registrations.phones,
-                lambda account, login: self._hub.revoke(account, login=login, code=CLOSE_LOG_IN),
+                lambda account, login: self._log_out(account, login=login),
                 self._registrations.forget,
             ),
             Missing(records.logins.missing, records.phones.missing),
@@ -261,6 +271,7 @@ class Server:
     async def _stop(self, clocks: list[asyncio.Task[None]]) -> None:
         """Refuse new work, end calls on both sides, let goodbyes through, close."""
         await self._switchboard.stop()
+        await self._waking.stop()
         await self._agent.stop(GOODBYE_SECONDS)
         await self._hub.stop()
         await self.front.close()
@@ -281,6 +292,7 @@ class Server:
             "websockets": self._hub.count(),
             "contacts": self._registrations.count(),
             "phones_called": self._phone_calls.count(),
+            "waking": self._waking.count(),
             "sip_connections": self._tcp.count(),
             "media_legs": media.legs,
             "media_sockets": media.sockets,
@@ -303,9 +315,14 @@ class Server:
         self._registrations.revoke(revocation)
         match revocation:
             case AccountRemoved(account=account) | PasswordChanged(account=account):
-                self._hub.revoke(account, login=None, code=CLOSE_LOG_IN)
+                self._log_out(account, login=None)
             case LoginRevoked(account=account, login=login):
-                self._hub.revoke(account, login=login, code=CLOSE_LOG_IN)
+                self._log_out(account, login=login)
+
+    def _log_out(self, account: str, *, login: str | None) -> None:
+        # First whom a push would wake: a session that is gone is a reason to push its device.
+        self._waking.revoke(account)
+        self._hub.revoke(account, login=login, code=CLOSE_LOG_IN)
 
 
 def _device_requests(config: Config, records: Records, push: Pushing) -> DeviceRequests:
