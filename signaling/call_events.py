@@ -68,11 +68,15 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """`media` tells which ring of several is refused, where the endpoint knows."""
+    """`media` tells which ring of several is refused, where the endpoint knows.
+
+    `code` is what a SIP phone answered.
+    """
 
     leg: str
     reason: EndReason
     media: int | None = None
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

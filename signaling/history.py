@@ -1,30 +1,36 @@
-"""The history: every call that ended, with its legs."""
+"""The history: every call that ended, with its legs and its timeline."""
 
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, insert, select, true
+from sqlalchemy import ColumnElement, Row, func, insert, select, true
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.shared.model import CallRecord, LegRecord
 from signaling.shared.reasons import EndedBy, EndReason
 from signaling.store import Store
-from signaling.tables import accounts, calls, legs
+from signaling.tables import accounts, calls, hops, legs
+from signaling.timeline import MAX_HOPS, Hop, What
+
+MAX_LATE_HOPS = 64
+"""What may be added to a timeline after the end of its call."""
 
 
 class History:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def write(self, record: CallRecord) -> None:
+    async def write(self, record: CallRecord, timeline: Iterable[Hop] = ()) -> None:
         """Keep a call that ended; a call kept before stays as it is.
 
         Accounts removed while the call went on leave no trace in it.
         """
-        parties = {record.caller, record.callee, *(leg.account for leg in record.legs)} - {None}
+        parties = {record.caller, record.callee, *(leg.account for leg in record.legs)}
         async with self._store.begin() as connection:
             if await connection.scalar(select(calls.c.id).where(calls.c.id == record.id)):
                 return
-            query = select(accounts.c.id).where(accounts.c.id.in_(parties))
-            present = set(await connection.scalars(query))
+            present = await _present(connection, parties)
             if not present:
                 return
             await connection.execute(insert(calls).values(_call_row(record, present)))
@@ -35,6 +41,33 @@ class History:
             ]
             if rows:
                 await connection.execute(insert(legs), rows)
+            await _write_hops(connection, record.id, timeline, present, first=0)
+
+    async def add_hops(self, call: str, late: Collection[Hop]) -> None:
+        """Add to the timeline of a call that is kept; a full one stays as it is."""
+        async with self._store.begin() as connection:
+            if not await connection.scalar(select(calls.c.id).where(calls.c.id == call)):
+                return
+            present = await _present(connection, {hop.account for hop in late})
+            query = select(func.max(hops.c.number)).where(hops.c.call == call)
+            last = await connection.scalar(query)
+            first = 0 if last is None else last + 1
+            if first + len(late) <= MAX_HOPS + MAX_LATE_HOPS:
+                await _write_hops(connection, call, late, present, first=first)
+
+    async def timeline(self, call: str, account: str | None = None) -> list[Hop]:
+        """The hops of a call in their order; with `account` only those of its own endpoints."""
+        # A newer version beside us may write words that we do not know.
+        known = [what.value for what in What]
+        query = (
+            select(hops)
+            .where(hops.c.call == call, hops.c.what.in_(known))
+            .order_by(hops.c.at, hops.c.number)
+        )
+        if account is not None:
+            query = query.where(hops.c.account == account)
+        async with self._store.read() as connection:
+            return [_hop_of(row) for row in await connection.execute(query)]
 
     async def get(self, call: str) -> CallRecord | None:
         """The call with this id; whether the asker took part is the caller's to check."""
@@ -68,6 +101,30 @@ class History:
         for row in leg_rows:
             by_call[row.call].append(_leg_of(row))
         return [_call_of(row, tuple(by_call[row.id])) for row in call_rows]
+
+
+async def _present(connection: AsyncConnection, ids: Collection[str | None]) -> set[str]:
+    """Which of the accounts there still are."""
+    query = select(accounts.c.id).where(accounts.c.id.in_(set(ids) - {None}))
+    return set(await connection.scalars(query))
+
+
+async def _write_hops(
+    connection: AsyncConnection,
+    call: str,
+    timeline: Iterable[Hop],
+    present: Collection[str],
+    *,
+    first: int,
+) -> None:
+    kept = [hop for hop in timeline if hop.account is None or hop.account in present]
+    rows = [
+        asdict(hop)
+        | {"call": call, "number": first + place, "what": hop.what.value, "side": hop.side.value}
+        for place, hop in enumerate(kept)
+    ]
+    if rows:
+        await connection.execute(insert(hops), rows)
 
 
 def _call_row(record: CallRecord, present: set[str]) -> dict[str, object]:
@@ -139,4 +196,18 @@ def _leg_of(row: Row[*tuple[Any, ...]]) -> LegRecord:
         reason=None if row.reason is None else EndReason(row.reason),
         codec=row.codec,
         figures=row.figures,
+    )
+
+
+def _hop_of(row: Row[*tuple[Any, ...]]) -> Hop:
+    return Hop(
+        at=row.at,
+        what=What(row.what),
+        side=EndedBy(row.side),
+        leg=row.leg,
+        kind=row.kind,
+        account=row.account,
+        device=row.device,
+        reason=row.reason,
+        detail=row.detail,
     )

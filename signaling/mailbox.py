@@ -30,6 +30,7 @@ from signaling.media_link import MediaLink
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Party, Result
 from signaling.shared.reasons import EndedBy, EndReason
+from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +77,7 @@ class Mailbox:
         self.invitation = invitation
         self.media = media
         self.started_at = time.time()
+        self.timeline = Timeline(self.started_at, self._now())
         self.leave: list[Callable[[], None]] = []
         """What is to be undone when the call is over."""
         self._services = services
@@ -125,7 +127,7 @@ class Mailbox:
     async def _drain(self) -> None:
         while self._events:
             event = self._events.popleft()
-            await self._perform_all(core.advance(self.call, event, self._now()))
+            await self._perform_all(self._advance(event))
         self._arrived.clear()
         self._arm()
 
@@ -135,9 +137,15 @@ class Mailbox:
         while self._actions:
             event = await self._perform(self._actions.popleft())
             if event is not None:
-                self._actions.extendleft(reversed(core.advance(self.call, event, self._now())))
+                self._actions.extendleft(reversed(self._advance(event)))
+
+    def _advance(self, event: Event) -> list[Action]:
+        now = self._now()
+        self.timeline.note(event, self.call.legs, now)
+        return core.advance(self.call, event, now)
 
     async def _perform(self, action: Action) -> Event | None:
+        self.timeline.note(action, self.call.legs, self._now())
         match action:
             case Reply(request, result):
                 future = self._requests.pop(request, None)

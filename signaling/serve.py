@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -59,6 +59,7 @@ from signaling.sip.stack import SipStack
 from signaling.sip.streams import TcpTransport
 from signaling.sip.transport import UdpTransport
 from signaling.switchboard import Switchboard, Switching
+from signaling.timeline import Hop
 from signaling.waking import CallPort, Waking
 
 log = logging.getLogger(__name__)
@@ -347,8 +348,8 @@ class _Directory:
     async def blocks(self, account: str, caller: str) -> bool:
         return await self._records.blocked.blocks(account, caller)
 
-    async def record(self, record: CallRecord) -> None:
-        await self._records.history.write(record)
+    async def record(self, record: CallRecord, timeline: Sequence[Hop]) -> None:
+        await self._records.history.write(record, timeline)
 
     async def has_record(self, call: str) -> bool:
         return await self._records.history.has(call)

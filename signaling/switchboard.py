@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -25,6 +25,7 @@ from signaling.shared.errors import Forbidden, NoSuchCall, TryAgain, WSPhoneErro
 from signaling.shared.messages import CallInfo, Party
 from signaling.shared.model import Account, CallRecord
 from signaling.shared.reasons import EndReason
+from signaling.timeline import Hop
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,8 @@ class Directory(Protocol):
     async def blocks(self, account: str, caller: str) -> bool:
         """Whether the account does not want to hear from the address `caller`."""
 
-    async def record(self, record: CallRecord) -> None:
-        """Keep a finished call."""
+    async def record(self, record: CallRecord, timeline: Sequence[Hop]) -> None:
+        """Keep a finished call, with what passed in it."""
 
     async def has_record(self, call: str) -> bool:
         """Whether the call with this id is over."""
@@ -106,6 +107,7 @@ class Switchboard:
         self._ended: OrderedDict[str, _Ended] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
+        self._on_end: Callable[[CallRecord, Sequence[Hop]], None] = _nobody
         self._services = Services(self._ports, self._find, self._finished)
         engine.listen(self._heard)
 
@@ -119,6 +121,10 @@ class Switchboard:
     def connect_sleepers(self, sleepers: Sleepers) -> None:
         """Have devices woken that cannot ring by themselves."""
         self._ports[EndpointKind.WAKE] = self._sleepers = sleepers
+
+    def on_end(self, listener: Callable[[CallRecord, Sequence[Hop]], None]) -> None:
+        """Have each call that ends told to `listener`, which must not raise."""
+        self._on_end = listener
 
     def endpoints(self, account: Account) -> list[Endpoint]:
         """Where the account would ring now without a push."""
@@ -344,8 +350,10 @@ class Switchboard:
             call_figures.summary(mailbox),
         )
         self._remember(mailbox, finish)
+        kept = record(mailbox, finish)
+        self._on_end(kept, mailbox.timeline.hops)
         try:
-            await self._directory.record(record(mailbox, finish))
+            await self._directory.record(kept, mailbox.timeline.hops)
         except WSPhoneError:
             log.exception("call %s: its record could not be kept", call.id)
 
@@ -374,3 +382,7 @@ class Switchboard:
             raise NoSuchCall("there is no such call")
         reason = told.reason
         raise NoSuchCall(f"the call is over: {reason}", ended=reason)
+
+
+def _nobody(record: CallRecord, timeline: Sequence[Hop]) -> None:
+    """Nobody wants to hear how calls end."""

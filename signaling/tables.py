@@ -224,3 +224,21 @@ legs = Table(
     Column("figures", JSON, nullable=False),
     Index(None, "account"),
 )
+
+# What passed in a call, in order. A hop of an account's own leg goes with the account.
+hops = Table(
+    "hops",
+    metadata,
+    Column("call", Text, ForeignKey("calls.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("leg", Text),
+    Column("kind", Text),
+    Column("account", Text, ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("device", Text),
+    Column("reason", Text),
+    Column("detail", Text, nullable=False),
+    Index(None, "account"),
+)

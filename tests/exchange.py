@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from signaling.call_actions import LegAction, Ring, ShowAnswer, ShowEnd
@@ -14,6 +14,7 @@ from signaling.shared.messages import Party, Result
 from signaling.shared.model import Account, CallRecord
 from signaling.shared.reasons import EndReason
 from signaling.switchboard import Switchboard, Switching
+from signaling.timeline import Hop
 from tests.fake_engine import FakeEngine
 
 Kind = TypeVar("Kind", bound=LegAction)
@@ -72,6 +73,7 @@ class Directory:
     def __init__(self) -> None:
         self.accounts = {name: account(name) for name in ("alice", "bob", "carol")}
         self.records: list[CallRecord] = []
+        self.timelines: dict[str, list[Hop]] = {}
         self.blocked: set[tuple[str, str]] = set()
         self.asleep: set[str] = set()
         self.gate = asyncio.Event()
@@ -96,10 +98,11 @@ class Directory:
     async def wakeable(self) -> set[str]:
         return self.asleep
 
-    async def record(self, record: CallRecord) -> None:
+    async def record(self, record: CallRecord, timeline: Sequence[Hop]) -> None:
         if "record" in self.trouble:
             raise self.trouble["record"]
         self.records.append(record)
+        self.timelines[record.id] = list(timeline)
 
     async def has_record(self, call: str) -> bool:
         return await self.recorded(call) is not None

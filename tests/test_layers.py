@@ -29,18 +29,18 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.SHELL: """
             accounts api authority backup blocked call_api call_figures call_record client_socket
             config_report connection contacts databases demo device_requests devices export front
-            health history http hub lan linphone logins mailbox media_link migrations/* pages
-            late_ends passwords people phones provisioning push_jobs push_offer push_proofs
-            push_rows push_targets records removals requests revocations session_legs sessions store
+            health history http hub lan late_ends linphone logins mailbox media_link migrations/*
+            pages passwords people phones provisioning push_jobs push_offer push_proofs push_rows
+            push_targets records removals requests revocations session_legs sessions store
             switchboard tables tls waking sip.admission sip.agent sip.phone_calls sip.push_contacts
             sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
-            call call_actions call_digits call_events call_model call_setup call_state call_talk
-            guard route session sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events
-            sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn
-            sip.registrar sip.reinvite sip.screen sip.stack sip.syntax sip.timers sip.transaction
-            sip.transaction_layer sip.uri sip.via throttle call_wake
+            branches call call_actions call_digits call_events call_model call_setup call_state
+            call_talk call_wake guard route session throttle timeline sip.bans sip.compose
+            sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing sip.gate sip.info
+            sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite sip.screen sip.stack
+            sip.syntax sip.timers sip.transaction sip.transaction_layer sip.uri sip.via
         """,
         Layer.SHARED: "shared/*",
     },

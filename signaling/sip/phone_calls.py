@@ -217,7 +217,8 @@ class PhoneCalls:
                 return Answered(endpoint, sdp, media=media)
             case sip.Rejected(code=code):
                 rang = self._switchboard.rang(call, endpoint)
-                return Rejected(endpoint, from_sip(code, after_ringing=rang), media)
+                reason = from_sip(code, after_ringing=rang)
+                return Rejected(endpoint, reason, media, code)
             case sip.Cancelled() | sip.Ended(cause=sip.Cause.BYE):
                 return HungUp(endpoint)
             case sip.Ended():
