@@ -6,11 +6,13 @@ from typing import Any
 from signaling.push_rows import StoredTarget
 from signaling.records import Records
 from signaling.shared.model import Account, CallRecord
+from signaling.timeline import Hop
 
 
 async def export_account(records: Records, account: Account) -> dict[str, Any]:
-    """What we hold about one account; of its calls only its own legs, and no secrets."""
+    """What we hold about one account; of its calls only its own legs and hops, and no secrets."""
     calls = await records.history.recent(account.id, limit=None)
+    hops = await records.history.hops_of(account.id)
     contacts = await records.contacts.of(account.id)
     return {
         "account": asdict(account),
@@ -22,7 +24,7 @@ async def export_account(records: Records, account: Account) -> dict[str, Any]:
         "logins": [asdict(login) for login in await records.logins.all(account.id)],
         "blocked": [asdict(block) for block in await records.blocked.all(account.id)],
         "contacts": [asdict(contact) for contact in contacts],
-        "calls": [_call(call, account) for call in calls],
+        "calls": [_call(call, account, hops.get(call.id, [])) for call in calls],
     }
 
 
@@ -33,6 +35,6 @@ def target_shown(stored: StoredTarget) -> dict[str, Any]:
     return shown | {"provider": stored.target.provider, "app": stored.target.app}
 
 
-def _call(call: CallRecord, account: Account) -> dict[str, Any]:
+def _call(call: CallRecord, account: Account, hops: list[Hop]) -> dict[str, Any]:
     own = [asdict(leg) for leg in call.legs if leg.account == account.id]
-    return asdict(call) | {"legs": own}
+    return asdict(call) | {"legs": own, "timeline": [asdict(hop) for hop in hops]}

@@ -55,19 +55,27 @@ class History:
             if first + len(late) <= MAX_HOPS + MAX_LATE_HOPS:
                 await _write_hops(connection, call, late, present, first=first)
 
-    async def timeline(self, call: str, account: str | None = None) -> list[Hop]:
-        """The hops of a call in their order; with `account` only those of its own endpoints."""
+    async def timeline(self, call: str) -> list[Hop]:
+        """The hops of a call in their order."""
+        return (await self._timelines(hops.c.call == call)).get(call, [])
+
+    async def hops_of(self, account: str) -> dict[str, list[Hop]]:
+        """What the account's own endpoints did, by call."""
+        return await self._timelines(hops.c.account == account)
+
+    async def _timelines(self, condition: ColumnElement[bool]) -> dict[str, list[Hop]]:
         # A newer version beside us may write words that we do not know.
         known = [what.value for what in What]
         query = (
             select(hops)
-            .where(hops.c.call == call, hops.c.what.in_(known))
-            .order_by(hops.c.at, hops.c.number)
+            .where(condition, hops.c.what.in_(known))
+            .order_by(hops.c.call, hops.c.at, hops.c.number)
         )
-        if account is not None:
-            query = query.where(hops.c.account == account)
+        found: dict[str, list[Hop]] = {}
         async with self._store.read() as connection:
-            return [_hop_of(row) for row in await connection.execute(query)]
+            for row in await connection.execute(query):
+                found.setdefault(row.call, []).append(_hop_of(row))
+        return found
 
     async def get(self, call: str) -> CallRecord | None:
         """The call with this id; whether the asker took part is the caller's to check."""

@@ -3,11 +3,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
+from signaling.history import MAX_LATE_HOPS
 from signaling.records import Records
 from signaling.shared.model import Account, CallRecord, LegRecord
 from signaling.shared.reasons import EndedBy, EndReason
-from tests.installation import PASSWORD, installation
+from signaling.tables import hops
+from signaling.timeline import MAX_HOPS, Hop, What
+from tests.installation import PASSWORD, Stored, installation
 
 
 def call_between(
@@ -43,6 +47,17 @@ def call_between(
             for number, party in enumerate(parties)
         ),
     )
+
+
+def timeline_between(caller: Account, callee: Account) -> list[Hop]:
+    at = 1_700_000_000.0
+    return [
+        Hop(at, What.CALLED, EndedBy.CALLER, "session-0", "session", caller.id, "tab"),
+        Hop(at + 0.01, What.FOUND, EndedBy.SERVER, detail="1"),
+        Hop(at + 0.02, What.INVITED, EndedBy.CALLEE, "session-1", "session", callee.id, "phone"),
+        Hop(at + 4.5, What.ANSWERED, EndedBy.CALLEE, "session-1", "session", callee.id, "phone"),
+        Hop(at + 10, What.ENDED, EndedBy.CALLEE, reason="hangup"),
+    ]
 
 
 @pytest.fixture
@@ -132,3 +147,72 @@ class TestRemovedAccounts:
             await records.accounts.remove(account.id)
         await records.history.write(call_between("1", *people))
         assert await records.history.get("1") is None
+
+
+class TestTimelines:
+    async def test_a_timeline_comes_back_as_it_was_written(
+        self, records: Records, people: tuple[Account, Account]
+    ) -> None:
+        written = timeline_between(*people)
+        await records.history.write(call_between("1", *people), written)
+        assert await records.history.timeline("1") == written
+        assert await records.history.timeline("2") == []
+
+    async def test_an_account_gets_the_hops_of_its_own_endpoints(
+        self, records: Records, people: tuple[Account, Account]
+    ) -> None:
+        await records.history.write(call_between("1", *people), timeline_between(*people))
+        await records.history.write(call_between("2", people[0], None), [])
+        own = await records.history.hops_of(people[1].id)
+        assert list(own) == ["1"]
+        assert [hop.what for hop in own["1"]] == [What.INVITED, What.ANSWERED]
+
+    async def test_what_comes_after_the_end_is_added_in_its_place(
+        self, records: Records, people: tuple[Account, Account]
+    ) -> None:
+        alice, bob = people
+        late = Hop(1_700_000_005.0, What.PUSH_ACCEPTED, EndedBy.CALLEE, account=bob.id)
+        await records.history.add_hops("1", [late])
+        await records.history.write(call_between("1", alice, bob), timeline_between(alice, bob))
+        await records.history.add_hops("1", [late])
+        told = await records.history.timeline("1")
+        assert [hop.what for hop in told][-2:] == [What.PUSH_ACCEPTED, What.ENDED]
+        assert told.count(late) == 1
+
+    async def test_a_timeline_does_not_grow_for_ever(
+        self, records: Records, people: tuple[Account, Account]
+    ) -> None:
+        await records.history.write(call_between("1", *people), [])
+        late = Hop(1_700_000_100.0, What.PUSH_RETRYING, EndedBy.CALLEE)
+        for _ in range(3):
+            await records.history.add_hops("1", [late] * (MAX_HOPS // 2))
+        assert len(await records.history.timeline("1")) <= MAX_HOPS + MAX_LATE_HOPS
+
+    async def test_a_word_of_a_newer_version_is_passed_over(
+        self, records: Records, people: tuple[Account, Account], stored: Stored
+    ) -> None:
+        await records.history.write(call_between("1", *people), timeline_between(*people))
+        await stored.run(update(hops).where(hops.c.number == 1).values(what="of_next_year"))
+        assert len(await records.history.timeline("1")) == 4
+
+    async def test_a_removed_account_leaves_no_hop_behind(
+        self, records: Records, people: tuple[Account, Account], stored: Stored
+    ) -> None:
+        alice, bob = people
+        await records.history.write(call_between("1", alice, bob), timeline_between(alice, bob))
+        await records.accounts.remove(alice.id)
+        assert {hop.account for hop in await records.history.timeline("1")} == {None, bob.id}
+        await records.history.add_hops(
+            "1", [Hop(1_700_000_100.0, What.PUSH_SENDING, EndedBy.CALLER, account=alice.id)]
+        )
+        assert alice.id.encode() not in await stored.everything()
+        await records.accounts.remove(bob.id)
+        assert list(await stored.run(select(hops))) == []
+
+    async def test_who_was_removed_during_the_call_has_no_hop_in_it(
+        self, records: Records, people: tuple[Account, Account]
+    ) -> None:
+        alice, bob = people
+        await records.accounts.remove(alice.id)
+        await records.history.write(call_between("1", alice, bob), timeline_between(alice, bob))
+        assert {hop.account for hop in await records.history.timeline("1")} == {None, bob.id}

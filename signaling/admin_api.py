@@ -1,0 +1,52 @@
+"""The HTTP API of administrators: the calls of everybody, and why each went as it did."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from signaling.call_report import call_entry, call_report
+from signaling.history import History
+from signaling.http import bearer_of, json_response
+from signaling.logins import Principal
+from signaling.shared.errors import BadMessage, Forbidden, NotFound
+
+Authenticate = Callable[[str], Awaitable[Principal]]
+
+MAX_CALLS = 200
+_FEW_CALLS = 50
+_MAX_ID = 64
+
+
+def add_admin_api(app: web.Application, history: History, authenticate: Authenticate) -> None:
+    """Add everything under /api/admin/; `authenticate` takes an access token."""
+
+    async def calls(request: web.Request) -> web.Response:
+        await admit_admin(request, authenticate)
+        found = await history.recent(limit=_limit(request))
+        return json_response({"calls": [call_entry(each) for each in found]})
+
+    async def call(request: web.Request) -> web.Response:
+        await admit_admin(request, authenticate)
+        wanted = request.match_info["call"].lower()
+        record = None if len(wanted) > _MAX_ID else await history.get(wanted)
+        if record is None:
+            raise NotFound("no call of this id is kept; one that goes on is kept at its end")
+        return json_response(call_report(record, await history.timeline(record.id)))
+
+    app.router.add_get("/api/admin/calls", calls)
+    app.router.add_get("/api/admin/calls/{call}", call)
+
+
+async def admit_admin(request: web.Request, authenticate: Authenticate) -> None:
+    """Raise NotAuthenticated or Forbidden unless an administrator asks."""
+    principal = await authenticate(bearer_of(request))
+    if not principal.account.is_admin:
+        raise Forbidden("this is for administrators: wsphone user add NAME --admin makes one")
+
+
+def _limit(request: web.Request) -> int:
+    text = request.query.get("limit", str(_FEW_CALLS))
+    # str.isdigit takes digits of any script, which int takes as well, and others.
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 0 < int(text) <= MAX_CALLS):
+        raise BadMessage(f"limit is a number from 1 to {MAX_CALLS}")
+    return int(text)
