@@ -28,7 +28,9 @@ def add_admin_api(app: web.Application, history: History, authenticate: Authenti
     async def call(request: web.Request) -> web.Response:
         await admit_admin(request, authenticate)
         wanted = request.match_info["call"].lower()
-        record = None if len(wanted) > _MAX_ID else await history.get(wanted)
+        # PostgreSQL refuses a zero byte in a text.
+        can_be_one = wanted.isprintable() and len(wanted) <= _MAX_ID
+        record = await history.get(wanted) if can_be_one else None
         if record is None:
             raise NotFound("no call of this id is kept; one that goes on is kept at its end")
         return json_response(call_report(record, await history.timeline(record.id)))

@@ -53,6 +53,10 @@ class _NewBlock(msgspec.Struct):
     address: str
 
 
+def _nobody() -> None:
+    """Nobody wants to hear of wrong passwords."""
+
+
 def add_api(
     app: web.Application,
     records: Records,
@@ -61,9 +65,13 @@ def add_api(
     registered: Callable[[], Collection[str]],
     trusted_proxies: Sequence[Network] = (),
     clock: Callable[[], float] = time.monotonic,
+    failed: Callable[[], None] = _nobody,
 ) -> None:
-    """Add everything under /api/ to the application; `registered` lists phones by their ids."""
-    door = _Door(records, trusted_proxies, clock)
+    """Add everything under /api/ to the application.
+
+    `registered` lists phones by their ids; `failed` is called for each wrong password.
+    """
+    door = _Door(records, trusted_proxies, clock, failed)
     desk = _Desk(records, door, provisioning, registered)
     app.router.add_post("/api/login", door.login)
     app.router.add_post("/api/token", door.token)
@@ -84,11 +92,16 @@ class _Door:
     """Everything about getting in: what is asked with a password or a token."""
 
     def __init__(
-        self, records: Records, trusted_proxies: Sequence[Network], clock: Callable[[], float]
+        self,
+        records: Records,
+        trusted_proxies: Sequence[Network],
+        clock: Callable[[], float],
+        failed: Callable[[], None],
     ) -> None:
         self._records = records
         self._trusted_proxies = trusted_proxies
         self._clock = clock
+        self._failed = failed
         # Guessing one password, and guessing along the list of names.
         self._per_name = Throttle(burst=5, refill_seconds=15)
         self._per_source = Throttle(burst=50, refill_seconds=3)
@@ -144,6 +157,7 @@ class _Door:
         if account is None:
             for throttle, key in counted:
                 throttle.fail(key, self._clock())
+            self._failed()
         return account
 
 

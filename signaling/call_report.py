@@ -80,7 +80,9 @@ def after(record: CallRecord, at: float) -> float:
 
 def report_lines(record: CallRecord, hops: Sequence[Hop]) -> list[str]:
     """The report for a terminal: every hop with its time since the start, and what it comes to."""
-    caller, callee = (each or "(removed)" for each in (record.caller_address, record.callee_address))
+    caller, callee = (
+        each or "(removed)" for each in (record.caller_address, record.callee_address)
+    )
     return [
         f"{caller} to {callee}",
         f"{record.reason.value} by {record.by.value}, SIP {record.code}, {record.mode},"

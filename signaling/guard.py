@@ -66,7 +66,7 @@ def peer_address(remote: str, forwarded: str, trusted_proxies: Sequence[Network]
     """
     address = remote
     hops = forwarded.split(",")
-    while hops and _is_within(address, trusted_proxies):
+    while hops and is_within(address, trusted_proxies):
         hop = hops.pop().strip()
         if not is_address(hop):
             break
@@ -86,7 +86,8 @@ def source_of(address: str) -> str:
     return str(ipaddress.ip_network((ip, 64), strict=False))
 
 
-def _is_within(address: str, networks: Sequence[Network]) -> bool:
+def is_within(address: str, networks: Sequence[Network]) -> bool:
+    """Whether the text is an address, and in one of the networks."""
     if not is_address(address):
         return False
     ip = ipaddress.ip_address(address)

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from media.addresses import host_addresses
 from media.aiortc_engine import AiortcEngine, MediaSettings
+from signaling.admin_api import add_admin_api
 from signaling.api import add_api
 from signaling.authority import LocalAuthority
 from signaling.call_api import add_call_api
@@ -30,6 +31,8 @@ from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, peer_of, set_manners
 from signaling.hub import Hub, HubSettings, Identity
 from signaling.lan import announce, own_addresses, own_names
+from signaling.metrics import Metrics
+from signaling.metrics_api import add_metrics
 from signaling.pages import add_pages
 from signaling.people import People
 from signaling.provisioning import add_provisioning
@@ -119,6 +122,7 @@ class Server:
         self.front = front
         self._config = config
         self._provisioning = front.provisioning()
+        self._metrics = Metrics()
         self._ready = False
         own_domains = _own_domains(config)
         self._engine = AiortcEngine(
@@ -137,6 +141,7 @@ class Server:
             emergency_numbers=config.calls.emergency_numbers,
         )
         self._switchboard = Switchboard(switching, self._engine, MemoryBus(), _Directory(records))
+        self._switchboard.on_end(self._metrics.ended)
         self._sessions = Sessions(config.calls.resume_seconds)
         self._hub = Hub(
             HubSettings(
@@ -184,13 +189,22 @@ class Server:
             ),
             Missing(records.logins.missing, records.phones.missing),
         )
+        self._metrics.watch(
+            {
+                "wsphone_calls_active": self._switchboard.count,
+                "wsphone_sessions": lambda: len(self._sessions),
+                "wsphone_websockets": self._hub.count,
+                "wsphone_registrations": self._registrations.count,
+                "wsphone_media_legs": lambda: self._engine.counts().legs,
+            }
+        )
         self._app = self._build_app(records)
 
     def _build_sip(self, records: Records, own_domains: frozenset[str]) -> None:
         domain = self._config.domain
         self._udp = UdpTransport(self._received, self._config.sip.advertised_address)
         self._tcp = TcpTransport(self._received, lambda flow: self._agent.lose(flow))
-        bans = Bans()
+        bans = Bans(failed=lambda: self._metrics.authentication_failed("sip"))
         authenticator = Authenticator(domain, records.keyring.subkey("sip nonce"), _token)
         gate = Gate(authenticator, time.time)
         stack = SipStack(
@@ -202,6 +216,8 @@ class Server:
             gate=gate.answer,
         )
         self._agent = SipAgent(stack, self._send, self._tcp.trust)
+        self._metrics.watch_sip(stack.tally)
+        self._metrics.watch({"wsphone_bans": lambda: bans.count(self._agent.now())})
         admission = Admission(
             self._agent,
             authenticator,
@@ -238,12 +254,21 @@ class Server:
             provisioning=self._provisioning,
             registered=self._registrations.phones,
             trusted_proxies=http.trusted_proxies,
+            failed=lambda: self._metrics.authentication_failed("password"),
         )
+        add_admin_api(app, records.history, records.logins.authenticate)
         add_provisioning(app, self._provisioning)
         add_call_api(
             app, self._switchboard, lambda request: records.logins.authenticate(bearer_of(request))
         )
         add_health(app, is_ready=lambda: self._ready, counts=self.counts)
+        add_metrics(
+            app,
+            self._metrics.page,
+            records.logins.authenticate,
+            allowed=http.metrics_from,
+            trusted_proxies=http.trusted_proxies,
+        )
         app.router.add_get("/ws", self._hub.handle)
         add_pages(app)
         return app

@@ -25,6 +25,10 @@ class Throttle:
         missing = 1 - self._tokens(key, now)
         return max(0.0, missing * self._refill_seconds)
 
+    def count(self, now: float) -> int:
+        """Keys that have to wait now."""
+        return sum(self._tokens(key, now) < 1 for key in self._buckets)
+
     def fail(self, key: str, now: float) -> None:
         """Count a failure; tries that ran at the same time may leave a debt."""
         self._buckets[key] = _Bucket(self._tokens(key, now) - 1, now)

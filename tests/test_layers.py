@@ -27,20 +27,21 @@ LAYERS: dict[str, dict[Layer, str]] = {
             __main__ commands console device_commands push_commands pushing serve
         """,
         Layer.SHELL: """
-            accounts api authority backup blocked call_api call_figures call_record client_socket
-            config_report connection contacts databases demo device_requests devices export front
-            health history http hub lan late_ends linphone logins mailbox media_link migrations/*
-            pages passwords people phones provisioning push_jobs push_offer push_proofs push_rows
-            push_targets records removals requests revocations session_legs sessions store
-            switchboard tables tls waking sip.admission sip.agent sip.phone_calls sip.push_contacts
-            sip.registrations sip.streams sip.transport
+            accounts admin_api api authority backup blocked call_api call_figures call_record
+            client_socket config_report connection contacts databases demo device_requests devices
+            export front health history http hub lan late_ends linphone logins mailbox media_link
+            metrics metrics_api migrations/* pages passwords people phones provisioning push_jobs
+            push_offer push_proofs push_rows push_targets records removals requests revocations
+            session_legs sessions store switchboard tables tls waking sip.admission sip.agent
+            sip.phone_calls sip.push_contacts sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
-            branches call call_actions call_digits call_events call_model call_setup call_state
-            call_talk call_wake guard route session throttle timeline sip.bans sip.compose
-            sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing sip.gate sip.info
-            sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite sip.screen sip.stack
-            sip.syntax sip.timers sip.transaction sip.transaction_layer sip.uri sip.via
+            branches call call_actions call_digits call_events call_model call_report call_setup
+            call_state call_talk call_wake guard metric_labels route session throttle timeline
+            sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing
+            sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite
+            sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
+            sip.transaction_layer sip.uri sip.via
         """,
         Layer.SHARED: "shared/*",
     },

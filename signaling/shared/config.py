@@ -21,6 +21,8 @@ _PREFIX = "WSPHONE_"
 # The best known ones that hardly anybody gives to a desk.
 EMERGENCY_NUMBERS = tuple("000 110 111 112 113 115 118 119 911 995 999".split())
 
+LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
+
 
 @dataclass(frozen=True, slots=True)
 class Http:
@@ -29,6 +31,8 @@ class Http:
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     # As browsers serialise an origin: `https://phones.example.org`, no default port, no path.
     allowed_origins: tuple[str, ...] = ()
+    # Who reads /metrics without a token.
+    metrics_from: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,9 @@ KEYS: dict[str, Key] = {
     "http.allowed_origins": Key(
         "list", allowed.origins, 'origins such as "https://phones.example.org", without a path'
     ),
+    "http.metrics_from": Key(
+        "list", allowed.networks, 'addresses or networks such as "10.0.0.5/32"'
+    ),
     "tls.cert": _FILE,
     "tls.key": _FILE,
     "tls.port": _PORT,

@@ -1,6 +1,7 @@
 """Who is not answered any more: sources that kept failing to prove that they are an account."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 
 from signaling.sip.digest import claimed_username
 from signaling.sip.message import Request
@@ -13,6 +14,10 @@ MAX_EXEMPT = 10_000
 MAX_NAME = 64
 
 
+def _nobody() -> None:
+    """Nobody wants to hear of failures."""
+
+
 class Bans:
     """Counts failures of (source, account), so that a household with one bad phone is not lost.
 
@@ -21,20 +26,31 @@ class Bans:
     """
 
     def __init__(
-        self, *, failures: int = FAILURES, failure_seconds: float = FAILURE_SECONDS
+        self,
+        *,
+        failures: int = FAILURES,
+        failure_seconds: float = FAILURE_SECONDS,
+        failed: Callable[[], None] = _nobody,
     ) -> None:
+        """`failed` is called for each failure."""
+        self._failed = failed
         self._failures = Throttle(burst=failures, refill_seconds=failure_seconds)
         self._exempt_until: OrderedDict[str, float] = OrderedDict()
 
     def fail(self, source: str, account: str, now: float) -> None:
         """Count a failure; it has to have echoed a nonce that this very source was given."""
         self._failures.fail(_key(source, account), now)
+        self._failed()
 
     def is_banned(self, source: str, account: str, now: float) -> bool:
         """Whether requests of this account from there get no answer for now."""
         if self._exempt_until.get(source, now) > now:
             return False
         return self._failures.wait(_key(source, account), now) > 0
+
+    def count(self, now: float) -> int:
+        """Pairs that are banned, those included whose source is exempt."""
+        return self._failures.count(now)
 
     def exempt(self, source: str, until: float) -> None:
         """A phone at the source is registered until then."""

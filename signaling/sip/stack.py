@@ -12,6 +12,7 @@ from signaling.sip.leg_table import State as LegState
 from signaling.sip.message import Pair, Request, Response, parse
 from signaling.sip.screen import Answer, screen, stock_answer
 from signaling.sip.syntax import BadSip
+from signaling.sip.tally import Tally
 from signaling.sip.timers import Deadlines
 from signaling.sip.transaction import Key, On, State, Timers, Transaction, server_key
 from signaling.sip.transaction_layer import Limits, TransactionLayer
@@ -39,6 +40,7 @@ class SipStack:
         ignores: Callable[[Request, Flow, float], bool] | None = None,
         gate: Callable[[Request, Flow], Answer | None] | None = None,
     ) -> None:
+        self.tally = Tally()
         self._composer = Composer(domain, user_agent, new_token, address_for)
         self._timers = timers or Timers()
         self._limits = limits or Limits()
@@ -47,7 +49,7 @@ class SipStack:
         # A leg stays the user of its INVITE's transaction after its end, because a 2xx that is
         # repeated then still wants its ACK.
         self._transactions: TransactionLayer[Leg] = TransactionLayer(
-            self._composer, self._timers, self._limits
+            self._composer, self._timers, self._limits, self.tally
         )
         self._legs: dict[str, Leg] = {}
         # Legs by Call-ID and our tag; the leg itself compares the peer's.
@@ -194,7 +196,9 @@ class SipStack:
             message = parse(data)
             if isinstance(message, Response):
                 self._receive_response(message, now)
-            elif message.method == "ACK":
+                return
+            self.tally.request("received", message.method)
+            if message.method == "ACK":
                 self._receive_ack(message, now)
             else:
                 self._receive_request(message, flow, now)
@@ -209,6 +213,7 @@ class SipStack:
         _ = (response.call_id, response.from_tag, response.to_tag, response.body)
         if response.cseq.method == "INVITE" and response.code < 300:
             _ = (response.contacts, response.record_routes)
+        self.tally.response("received", response.cseq.method, response.code)
         leg = self._transactions.receive_response(response, now)
         if leg is not None:
             self._perform(leg, leg.on_response(response, now), now)
@@ -255,6 +260,7 @@ class SipStack:
             headers=answer.headers,
             phrase=answer.phrase,
         )
+        self.tally.response("sent", request.method, answer.code)
         self._transactions.send(bytes(response), flow)
 
     def _serve(self, transaction: Transaction, now: float) -> None:

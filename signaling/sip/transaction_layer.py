@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from signaling.sip.compose import Composer, failure_ack
 from signaling.sip.flow import Flow
 from signaling.sip.message import Pair, Request, Response
+from signaling.sip.tally import Tally
 from signaling.sip.timers import Deadlines
 from signaling.sip.transaction import (
     Do,
@@ -36,10 +37,11 @@ class Limits:
 class TransactionLayer(Generic[U]):
     """Runs client transactions for users of type U, and server transactions for anyone."""
 
-    def __init__(self, composer: Composer, timers: Timers, limits: Limits) -> None:
+    def __init__(self, composer: Composer, timers: Timers, limits: Limits, tally: Tally) -> None:
         self._composer = composer
         self._timers = timers
         self._limits = limits
+        self._tally = tally
         self._clients: dict[Key, tuple[Transaction, U | None]] = {}
         self._servers: dict[Key, Transaction] = {}
         self._per_host: Counter[str] = Counter()
@@ -69,6 +71,7 @@ class TransactionLayer(Generic[U]):
         transaction = Transaction(kind, key, request, flow, self._timers, now)
         transaction.sent = bytes(request)
         self._clients[key] = (transaction, user)
+        self._tally.request("sent", request.method)
         self.send(transaction.sent, flow)
         self._arm(transaction)
 
@@ -145,6 +148,7 @@ class TransactionLayer(Generic[U]):
             sdp=sdp,
         )
         transaction.sent = bytes(response)
+        self._tally.response("sent", transaction.request.method, code)
         self._serve(transaction, On.code(code), now)
 
     def repeat(self, key: Key, now: float) -> None:
