@@ -7,7 +7,11 @@ export const REFRESH = 'wsphone.refresh';
 const LOCK = 'wsphone.refresh';
 const HTTP_MS = 15_000;
 
-/** @typedef {{ token: string, refresh_token: string }} Tokens */
+/**
+ * @typedef {{
+ *   token: string, refresh_token: string, account?: { is_admin?: boolean },
+ * }} Tokens
+ */
 
 export class Account {
   #storage;
@@ -15,6 +19,8 @@ export class Account {
   #device;
   /** @type {string | null} */
   #token = null;
+  /** Whether the server said that this person may look after others. */
+  isAdmin = false;
 
   /**
    * @param {Storage} storage @param {LockManager} locks
@@ -93,7 +99,8 @@ export class Account {
   }
 
   /** @param {Tokens} tokens */
-  #keep({ token, refresh_token }) {
+  #keep({ token, refresh_token, account }) {
+    this.isAdmin = account?.is_admin ?? false;
     this.#storage.setItem(REFRESH, refresh_token);
     this.#token = token;
     return token;

@@ -10,6 +10,7 @@ import { Own } from './own.js';
 import { People } from './people.js';
 import { Phone } from './phone.js';
 import { Screen } from './screen.js';
+import { ServerCalls } from './server_calls.js';
 import { Session } from './session.js';
 import { Tab } from './tab.js';
 import { bestLanguage, speak, texts } from './texts.js';
@@ -59,6 +60,8 @@ class App {
       people: this.people,
       lists: this.lists,
       emergency: this.#emergency,
+      serverCalls: new ServerCalls(this.#account.ask),
+      isAdmin: () => this.#account.isAdmin,
       spoken: () => this.#renderConnection(),
       viewsChanged: () => this.#lookAtPeople(),
     });

@@ -15,6 +15,7 @@ import { SettingsView } from './settings_view.js';
 import { Speaker } from './speaker.js';
 import { StartView } from './start_view.js';
 import { bestLanguage, errorText, speak, texts, titleText } from './texts.js';
+import { TimelineView } from './timeline_view.js';
 import { Views } from './views.js';
 
 /** @typedef {import('./protocol.js').Party} Party */
@@ -26,6 +27,8 @@ import { Views } from './views.js';
  *   people: import('./people.js').People,
  *   lists: import('./lists.js').Lists,
  *   emergency: import('./emergency.js').EmergencyNumbers,
+ *   serverCalls: import('./server_calls.js').ServerCalls,
+ *   isAdmin: () => boolean,
  *   spoken: () => void,
  *   viewsChanged: () => void,
  * }} ScreenDeps `spoken`: the language has changed
@@ -47,6 +50,7 @@ export class Screen {
   #incoming;
   #people;
   #log;
+  #timelines;
   #settings;
   #start;
   /** What this person has here; null until the server has said who it is. @type {Own | null} */
@@ -76,6 +80,7 @@ export class Screen {
     this.#incoming = new IncomingView(phone, this.#who);
     this.#people = new PeopleView(people, { call, changed: () => this.render() });
     this.#log = new LogView(lists.blocked, { call });
+    this.#timelines = new TimelineView(deps.serverCalls, deps.isAdmin);
     this.#settings = new SettingsView(this.#preferences, lists, {
       chosen: (name) => this.#chosen(name),
       microphone,
@@ -125,6 +130,7 @@ export class Screen {
   close() {
     this.own = null;
     this.#dial.clear();
+    this.#timelines.forget();
     this.say('');
     this.#views.turn(false);
   }
@@ -212,7 +218,10 @@ export class Screen {
 
   renderLists() {
     this.renderPeople();
-    if (this.#views.shows('calls')) this.#log.render();
+    if (this.#views.shows('calls')) {
+      this.#log.render();
+      this.#timelines.render();
+    }
     if (this.#views.shows('settings')) this.#settings.render();
   }
 
@@ -240,6 +249,7 @@ export class Screen {
     this.#settings.show(this.#views.shows('settings'));
     this.#start.show(this.#views.shows('start'));
     this.#log.show(this.#views.shows('calls'));
+    this.#timelines.show(this.#views.shows('calls'));
     this.renderLists();
     this.#deps.viewsChanged();
   }

@@ -131,6 +131,15 @@ export function durationText(seconds) {
   return shown.map((part, index) => (index ? String(part).padStart(2, '0') : part)).join(':');
 }
 
+/**
+ * In the reader's own way, to the millisecond at most.
+ * @param {number} seconds @param {number} [digits] behind the point, at least
+ */
+export function secondsText(seconds, digits = 0) {
+  const form = { minimumFractionDigits: digits, maximumFractionDigits: 3 };
+  return new Intl.NumberFormat(locale(), form).format(seconds);
+}
+
 /** The reader's own way to write times and numbers, in the language of the page. */
 function locale() {
   return navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === spoken) ?? spoken;

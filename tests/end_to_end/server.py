@@ -39,11 +39,13 @@ class Person:
     name: str
     password: str
     secret: str
+    is_admin: bool = False
 
 
 ALICE = Person("alice", "a quiet afternoon in may", "K7QM-2WXR-9HTV-4DNP")
 BOB = Person("bob", "seven boats on the river", "P4JB-8ZCD-3FGH-6RST")
 CAROL = Person("carol", "the lamp beside the door", "W9NV-5YKL-7MQX-2BCF")
+DORA = Person("dora", "who looks after all others", "", is_admin=True)
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ def write_configuration(
 async def add_person(configuration: Path, person: Person) -> None:
     """Make an account and its phone, if any, by the commands that an operator has."""
     config = ("--config", str(configuration))
-    commands = [(("user", "add", person.name, "--password-stdin"), person.password)]
+    role = ("--admin",) if person.is_admin else ()
+    commands = [(("user", "add", person.name, "--password-stdin", *role), person.password)]
     if person.secret:
         commands.append((("phone", "add", person.name, "--secret-stdin"), person.secret))
     for arguments, secret in commands:

@@ -1,5 +1,7 @@
 /** What the page says, in German. */
 
+import { timelineDe } from './timeline_de.js';
+
 /** @type {typeof import('./en.js').en} */
 export const de = {
   language: 'Deutsch',
@@ -245,4 +247,7 @@ export const de = {
   startDone: 'Das war Ihr erster Anruf. Alles geht.',
   skip: 'Überspringen',
   finish: 'Fertig',
+
+  // --- for administrators
+  timeline: timelineDe,
 };

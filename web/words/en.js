@@ -1,5 +1,7 @@
 /** What the page says, in English; the other languages have the same keys. */
 
+import { timelineEn } from './timeline_en.js';
+
 export const en = {
   language: 'English',
   title: 'WSPhone',
@@ -249,4 +251,7 @@ export const en = {
   startDone: 'That was your first call. Everything works.',
   skip: 'Skip',
   finish: 'Done',
+
+  // --- for administrators
+  timeline: timelineEn,
 };
