@@ -11,7 +11,15 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from push.providers import check_senders
-from signaling import config_report, device_commands, lan, linphone, passwords, push_commands
+from signaling import (
+    call_commands,
+    config_report,
+    device_commands,
+    lan,
+    linphone,
+    passwords,
+    push_commands,
+)
 from signaling.backup import restore_backup, write_backup
 from signaling.console import (
     ACCOUNT,
@@ -31,7 +39,7 @@ from signaling.export import export_account
 from signaling.records import Records
 from signaling.shared.config import Config
 from signaling.shared.errors import BadMessage, ConfigError, OperatorError, WSPhoneError
-from signaling.shared.model import Account, CallRecord
+from signaling.shared.model import Account
 from signaling.tls import CertificateFiles, Tls
 
 
@@ -205,24 +213,6 @@ async def _phone_remove(a: Arguments, _config: Config, records: Records, console
     console.say(f"phone {a.phone} of {account.address} removed")
 
 
-async def _calls(a: Arguments, _config: Config, records: Records, console: Console) -> None:
-    account = None if a.account is None else await records.accounts.find_named(a.account)
-    found = await records.history.recent(None if account is None else account.id)
-    if a.json:
-        console.say_json([asdict(call) for call in found])
-        return
-    for call in found:
-        console.say(_call_line(call))
-
-
-def _call_line(call: CallRecord) -> str:
-    caller, callee = (side or "(removed)" for side in (call.caller_address, call.callee_address))
-    return (
-        f"{when(call.started_at)}  {caller} to {callee}"
-        f"  {call.seconds:.0f} s  {call.reason} by {call.by}  {call.id}"
-    )
-
-
 _NAME = Argument("name", {"metavar": "NAME"})
 _FILE = Argument("file", {"metavar": "FILE", "type": Path})
 _PASSWORD = flag("--password-stdin", "read the password instead of generating one")
@@ -294,12 +284,7 @@ _COMMANDS: list[Command] = [
         with_records(_phone_remove),
         [ACCOUNT, Argument("phone", {"metavar": "PHONE", "help": "its id, see phone list"})],
     ),
-    (
-        "calls",
-        "show the last calls",
-        with_records(_calls),
-        [Argument("account", {"metavar": "ACCOUNT", "nargs": "?"}), JSON],
-    ),
+    *call_commands.COMMANDS,
     *device_commands.COMMANDS,
     *push_commands.COMMANDS,
 ]

@@ -16,7 +16,7 @@ from signaling.shared.keys import webpush_key_of
 from signaling.shared.model import Account
 from tests.installation import PASSWORD
 from tests.postgresql import PostgresServer
-from tests.test_history import call_between
+from tests.test_history import call_between, timeline_between
 
 
 class Shell:
@@ -176,6 +176,48 @@ class TestCalls:
         (call,) = shell.json("calls", "bob")
         assert (call["reason"], call["code"], len(call["legs"])) == ("hangup", 200, 1)
         assert shell.print("calls", "carol") == ""
+
+    def write_call(self, shell: Shell, *, with_timeline: bool = True) -> None:
+        async def write() -> None:
+            async with open_records(load(shell.config, environment={})) as records:
+                alice = await records.accounts.add("alice", PASSWORD)
+                bob = await records.accounts.add("bob", PASSWORD)
+                hops = timeline_between(alice, bob) if with_timeline else []
+                await records.history.write(call_between("call-1", alice, bob), hops)
+
+        asyncio.run(write())
+
+    def test_one_call_is_shown_hop_by_hop(self, shell: Shell) -> None:
+        self.write_call(shell)
+        assert shell.print("calls", "show", "CALL-1").splitlines() == [
+            "call call-1, 2023-11-14 22:13:20Z",
+            "alice@phones.test to bob@phones.test",
+            "hangup by callee, SIP 200, anchored, talked 6 s",
+            "",
+            " +0.000  caller  calls                        session session-0",
+            " +0.010  server  found so many that can ring  1",
+            " +0.020  callee  was asked to ring            session session-1",
+            " +4.500  callee  answers                      session session-1",
+            "+10.000  callee  the call is over             hangup",
+            "",
+            "What was to ring:",
+            "  session session-1 answered",
+        ]
+
+    def test_programs_get_the_hops_as_json(self, shell: Shell) -> None:
+        self.write_call(shell)
+        call = shell.json("calls", "show", "call-1")
+        assert [hop["after"] for hop in call["hops"]] == [0.0, 0.01, 0.02, 4.5, 10.0]
+        assert call["branches"][0]["verdict"] == "answered"
+
+    def test_a_call_of_an_older_version_has_no_hops(self, shell: Shell) -> None:
+        self.write_call(shell, with_timeline=False)
+        assert shell.print("calls", "show", "call-1").endswith("\nIts hops were not kept.\n")
+
+    def test_what_is_not_understood_is_said(self, shell: Shell) -> None:
+        assert "no call 7 is kept" in shell.refusal("calls", "show", "7", status=1)
+        assert "wsphone calls show CALL" in shell.refusal("calls", "of", "alice", status=1)
+        assert "there is no account show" in shell.refusal("calls", "show", status=1)
 
 
 class TestConfiguration:

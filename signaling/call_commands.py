@@ -1,0 +1,69 @@
+"""`wsphone calls`: the last calls, and one of them hop by hop."""
+
+from dataclasses import asdict
+
+from signaling.call_report import call_report, report_lines
+from signaling.console import JSON, Argument, Arguments, Command, Console, when, with_records
+from signaling.records import Records
+from signaling.shared.config import Config
+from signaling.shared.errors import BadMessage, NotFound
+from signaling.shared.model import CallRecord
+
+_SHOW = "show"
+
+
+async def _calls(a: Arguments, _config: Config, records: Records, console: Console) -> None:
+    # An account may be called like the word: alone it is the account.
+    match a.words:
+        case []:
+            await _recent(a, records, console, None)
+        case [name]:
+            account = await records.accounts.find_named(name)
+            await _recent(a, records, console, account.id)
+        case [word, call] if word == _SHOW:
+            await _show(a, records, console, call)
+        case _:
+            raise BadMessage("say wsphone calls, wsphone calls ACCOUNT or wsphone calls show CALL")
+
+
+async def _recent(a: Arguments, records: Records, console: Console, account: str | None) -> None:
+    found = await records.history.recent(account)
+    if a.json:
+        console.say_json([asdict(call) for call in found])
+        return
+    for call in found:
+        console.say(_line(call))
+
+
+def _line(call: CallRecord) -> str:
+    caller, callee = (side or "(removed)" for side in (call.caller_address, call.callee_address))
+    return (
+        f"{when(call.started_at)}  {caller} to {callee}"
+        f"  {call.seconds:.0f} s  {call.reason} by {call.by}  {call.id}"
+    )
+
+
+async def _show(a: Arguments, records: Records, console: Console, call: str) -> None:
+    record = await records.history.get(call.lower())
+    if record is None:
+        raise NotFound(f"no call {call} is kept; one that goes on is kept at its end")
+    hops = await records.history.timeline(record.id)
+    if a.json:
+        console.say_json(call_report(record, hops))
+        return
+    console.say(f"call {record.id}, {when(record.started_at)}")
+    for line in report_lines(record, hops):
+        console.say(line)
+
+
+COMMANDS: list[Command] = [
+    (
+        "calls",
+        "show the last calls; of one account with its name; one call with show and its id",
+        with_records(_calls),
+        [
+            Argument("words", {"metavar": "ACCOUNT | show CALL", "nargs": "*"}),
+            JSON,
+        ],
+    ),
+]
