@@ -1,6 +1,6 @@
 """What a timeline comes to: how far each of the callee's endpoints came, and how long it took."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -22,6 +22,8 @@ class Verdict(StrEnum):
     """It was invited and never said that it rings."""
     NO_MEDIA = "no_media"
     """It could not be invited: the media engine or its offer did not serve."""
+    WOKE = "woke"
+    """The device was pushed and came; how it went on is told of what it came as."""
     ASLEEP = "asleep"
     """A provider took the push, and the device never came."""
     NOT_PUSHED = "not_pushed"
@@ -39,13 +41,16 @@ _VERDICTS = (
     ((What.INVITED,), Verdict.SILENT),
     ((What.MEDIA_REFUSED,), Verdict.NO_MEDIA),
     ((What.PUSH_ACCEPTED,), Verdict.ASLEEP),
+    ((What.PUSH_ASKED,), Verdict.NOT_PUSHED),
+    ((What.PUSH_SENDING,), Verdict.NOT_PUSHED),
     ((What.PUSH_FAILED,), Verdict.NOT_PUSHED),
     ((What.PUSH_DROPPED,), Verdict.NOT_PUSHED),
 )
+_PUSHED = (Verdict.ASLEEP, Verdict.NOT_PUSHED)
 _REASON_OF = {
     Verdict.REFUSED: (What.REFUSED,),
     Verdict.NO_MEDIA: (What.MEDIA_REFUSED,),
-    Verdict.NOT_PUSHED: (What.PUSH_FAILED, What.PUSH_DROPPED),
+    Verdict.NOT_PUSHED: (What.PUSH_FAILED, What.PUSH_DROPPED, What.PUSH_GIVEN_UP),
 }
 
 
@@ -78,12 +83,15 @@ class SetUp:
 def branches(hops: Iterable[Hop]) -> list[Branch]:
     """The callee's endpoints in the order in which they came into the call."""
     by_leg: dict[tuple[str | None, str | None], list[Hop]] = {}
+    came: set[tuple[str | None, str | None]] = set()
     for hop in hops:
+        if hop.what is What.APPEARED:
+            came.add((hop.account, hop.device))
         if hop.side is EndedBy.CALLEE and (hop.leg or hop.device):
             # A late push names no leg: it belongs to the pushes of its device.
             key = (None, hop.device) if hop.leg is None else (hop.leg, None)
             by_leg.setdefault(key, []).append(hop)
-    return [_branch(of_leg) for of_leg in by_leg.values()]
+    return [_branch(of_leg, came) for of_leg in by_leg.values()]
 
 
 def set_up(hops: Sequence[Hop]) -> SetUp:
@@ -113,7 +121,7 @@ def _wakes(hops: Sequence[Hop]) -> list[float]:
     return took
 
 
-def _branch(hops: list[Hop]) -> Branch:
+def _branch(hops: list[Hop], came: Collection[tuple[str | None, str | None]]) -> Branch:
     seen = {hop.what for hop in hops}
     if EndReason.ANSWERED_ELSEWHERE in (hop.reason for hop in hops):
         # It lost the race: another one's answer counts.
@@ -121,8 +129,11 @@ def _branch(hops: list[Hop]) -> Branch:
     verdict = next(
         (verdict for needed, verdict in _VERDICTS if seen.issuperset(needed)), Verdict.UNTRIED
     )
-    reasons = _REASON_OF.get(verdict, (What.TOLD_END,))
     first = hops[0]
+    has_failed = not seen.isdisjoint((What.PUSH_FAILED, What.PUSH_DROPPED))
+    if verdict in _PUSHED and not has_failed and (first.account, first.device) in came:
+        verdict = Verdict.WOKE
+    reasons = _REASON_OF.get(verdict, (What.TOLD_END,))
     gone = [_first(hops, what) for what in (What.TOLD_END, What.REFUSED, What.LEFT)]
     return Branch(
         leg=first.leg,

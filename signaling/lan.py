@@ -15,6 +15,7 @@ from signaling.shared.config import Config, is_loopback
 from signaling.shared.errors import OperatorError
 
 _EVERYWHERE = "0.0.0.0"
+_ANY = (_EVERYWHERE, "::")
 _TRUST = """\
 <!doctype html>
 <html lang="en">
@@ -42,6 +43,15 @@ Authorities</i>. macOS: Keychain Access, System, then <i>Always Trust</i>.</li>
 <p>The authority can vouch for addresses and names of a house alone, never for other sites.</p>
 </html>
 """
+
+
+def page_address(config: Config, *, lan: bool) -> str:
+    """Where the page is, seen from this machine."""
+    host = config.http.host
+    shown = "localhost" if is_loopback(host) or host in _ANY else host
+    if lan or config.tls.cert is not None:
+        return f"https://{shown}:{config.tls.port}/"
+    return f"http://{shown}:{config.http.port}/"
 
 
 def opened(config: Config) -> Config:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import uvloop
 
@@ -28,11 +28,18 @@ from signaling.shared.push import PushQueue, PushReport, PushWork
 from signaling.shared.queue_memory import MemoryPushQueue
 
 
+class CountedQueue(PushQueue, Protocol):
+    """A queue that tells how full it is, in this process."""
+
+    def count(self) -> int:
+        """Jobs that were put here and that wait here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pushing:
     """What those who have phones pushed need."""
 
-    queue: PushQueue
+    queue: CountedQueue
     bus: Bus
     # Where this process, and no other, hears what becomes of its jobs.
     reply_to: str
@@ -74,7 +81,7 @@ async def pushing(config: Config, keyring: Keyring, *, works: bool) -> AsyncIter
         if config.redis.url is None:
             bus: Bus = MemoryBus()
             memory = MemoryPushQueue(bus, time.time)
-            queue: PushQueue = memory
+            queue: CountedQueue = memory
             work: PushWork = memory
         else:
             queue, work, bus = await _joined(stack, config.redis.url, f"wsphone:{config.domain}")
@@ -83,7 +90,9 @@ async def pushing(config: Config, keyring: Keyring, *, works: bool) -> AsyncIter
         yield Pushing(queue, bus, f"push.{secrets.token_hex(8)}")
 
 
-async def _joined(stack: AsyncExitStack, url: str, prefix: str) -> tuple[PushQueue, PushWork, Bus]:
+async def _joined(
+    stack: AsyncExitStack, url: str, prefix: str
+) -> tuple[CountedQueue, PushWork, Bus]:
     # Where nothing is joined, its 20 MB are not needed.
     from signaling.shared.bus_redis import RedisBus
     from signaling.shared.queue_redis import RedisPushQueue, RedisPushWork

@@ -8,7 +8,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -25,18 +25,20 @@ from signaling.call_figures import tell_figures
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.demo import create_demo, demo_text
 from signaling.device_requests import DeviceRequests
+from signaling.directory import RecordsDirectory
 from signaling.front import Front, House
 from signaling.guard import source_of
 from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, peer_of, set_manners
 from signaling.hub import Hub, HubSettings, Identity
-from signaling.lan import announce, own_addresses, own_names
+from signaling.lan import announce, own_addresses, own_names, page_address
 from signaling.metrics import Metrics
 from signaling.metrics_api import add_metrics
 from signaling.pages import add_pages
 from signaling.people import People
 from signaling.provisioning import add_provisioning
 from signaling.push_offer import apps_of, offer_of, push_info
+from signaling.push_reports import PushReports
 from signaling.pushing import Pushing, pushing
 from signaling.records import Records, open_records
 from signaling.removals import Missing, Resting, follow_removals
@@ -47,7 +49,7 @@ from signaling.sessions import Sessions
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.config import Config, is_loopback
 from signaling.shared.messages import CLOSE_LOG_IN
-from signaling.shared.model import Account, CallRecord
+from signaling.shared.model import Account
 from signaling.sip.admission import Admission
 from signaling.sip.agent import SipAgent
 from signaling.sip.bans import Bans
@@ -62,7 +64,6 @@ from signaling.sip.stack import SipStack
 from signaling.sip.streams import TcpTransport
 from signaling.sip.transport import UdpTransport
 from signaling.switchboard import Switchboard, Switching
-from signaling.timeline import Hop
 from signaling.waking import CallPort, Waking
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ async def _serve(config: Config, *, demo: bool, lan: bool, pushes: bool) -> None
             # Else a terminal that is closed ends the server, as people expect.
             loop.add_signal_handler(signal.SIGHUP, server.front.reload)
         async with server.running():
-            page, sip = _page(config, lan=lan), f"{config.sip.host}:{config.sip.port}"
+            page, sip = page_address(config, lan=lan), f"{config.sip.host}:{config.sip.port}"
             sys.stdout.write(f"WSPhone is at {page} and takes SIP on UDP and TCP {sip}\n")
             if house is not None:
                 announce(sys.stdout, config, house.hosts(), house.authority)
@@ -140,7 +141,8 @@ class Server:
             direct=config.calls.direct == "always",
             emergency_numbers=config.calls.emergency_numbers,
         )
-        self._switchboard = Switchboard(switching, self._engine, MemoryBus(), _Directory(records))
+        directory = RecordsDirectory(records)
+        self._switchboard = Switchboard(switching, self._engine, MemoryBus(), directory)
         self._switchboard.on_end(self._metrics.ended)
         self._sessions = Sessions(config.calls.resume_seconds)
         self._hub = Hub(
@@ -179,6 +181,13 @@ class Server:
             topic=push.reply_to,
         )
         self._switchboard.connect_sleepers(self._waking)
+        self._push_reports = PushReports(
+            push.bus,
+            push.reply_to,
+            self._metrics.heard,
+            self._switchboard.is_live,
+            records.history.add_hops,
+        )
         records.revocations.listen(self._revoked)
         self._following = (
             Resting(
@@ -196,6 +205,7 @@ class Server:
                 "wsphone_websockets": self._hub.count,
                 "wsphone_registrations": self._registrations.count,
                 "wsphone_media_legs": lambda: self._engine.counts().legs,
+                "wsphone_push_queue_jobs": push.queue.count,
             }
         )
         self._app = self._build_app(records)
@@ -298,6 +308,7 @@ class Server:
         """Refuse new work, end calls on both sides, let goodbyes through, close."""
         await self._switchboard.stop()
         await self._waking.stop()
+        await self._push_reports.stop()
         await self._agent.stop(GOODBYE_SECONDS)
         await self._hub.stop()
         await self.front.close()
@@ -361,28 +372,6 @@ def _device_requests(config: Config, records: Records, push: Pushing) -> DeviceR
     )
 
 
-class _Directory:
-    """The switchboard's view of accounts and history."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-
-    async def find(self, user: str) -> Account | None:
-        return await self._records.accounts.find(user)
-
-    async def blocks(self, account: str, caller: str) -> bool:
-        return await self._records.blocked.blocks(account, caller)
-
-    async def record(self, record: CallRecord, timeline: Sequence[Hop]) -> None:
-        await self._records.history.write(record, timeline)
-
-    async def has_record(self, call: str) -> bool:
-        return await self._records.history.has(call)
-
-    async def recorded(self, call: str) -> CallRecord | None:
-        return await self._records.history.get(call)
-
-
 def _house(config: Config) -> House:
     """Raises OperatorError."""
 
@@ -405,11 +394,3 @@ def _own_domains(config: Config) -> frozenset[str]:
 
 def _token() -> str:
     return secrets.token_hex(12)
-
-
-def _page(config: Config, *, lan: bool) -> str:
-    host = config.http.host
-    shown = "localhost" if is_loopback(host) or host in _ANY else host
-    if lan or config.tls.cert is not None:
-        return f"https://{shown}:{config.tls.port}/"
-    return f"http://{shown}:{config.http.port}/"

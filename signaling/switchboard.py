@@ -134,6 +134,10 @@ class Switchboard:
         """The calls that two sides talk in."""
         return [each for each in self._calls.values() if each.call.state is State.TALKING]
 
+    def is_live(self, call: str) -> bool:
+        """Whether there is such a call, and it is not over."""
+        return call in self._calls
+
     def count(self) -> int:
         """Calls that are not over."""
         return len(self._calls)

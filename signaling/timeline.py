@@ -10,10 +10,12 @@ from signaling.call_actions import (
     FindEndpoints,
     Finish,
     Ring,
+    SendPush,
     ShowAnswer,
     ShowEnd,
     ShowOffer,
     ShowRinging,
+    ShowWaking,
 )
 from signaling.call_events import (
     Accepted,
@@ -33,13 +35,15 @@ from signaling.call_events import (
     MediaRefused,
     MediaReported,
     OfferMade,
+    PushReported,
     Rang,
     Rejected,
     Stopped,
     Unroutable,
+    WakingFailed,
 )
 from signaling.call_model import Endpoint, Leg
-from signaling.shared.push import Provider, PushReport, Step
+from signaling.shared.push import Provider, PushKind, PushReport, Step
 from signaling.shared.reasons import EndedBy
 
 MAX_HOPS = 256
@@ -75,11 +79,16 @@ class What(StrEnum):
     """A new media generation is offered, by the leg or to it."""
     CHANGED = "changed"
     """A phone asks to hold, to come back, or for another address."""
+    PUSH_ASKED = "push_asked"
+    """The queue was given a push; who takes it says what becomes of it."""
     PUSH_SENDING = "push_sending"
     PUSH_ACCEPTED = "push_accepted"
     PUSH_RETRYING = "push_retrying"
     PUSH_FAILED = "push_failed"
     PUSH_DROPPED = "push_dropped"
+    PUSH_GIVEN_UP = "push_given_up"
+    """No push reached the device, and none is tried any more."""
+    TOLD_WAKING = "told_waking"
     TOLD_RINGING = "told_ringing"
     TOLD_ANSWER = "told_answer"
     TOLD_END = "told_end"
@@ -145,6 +154,11 @@ def _lost(event: MediaLost) -> Note:
     return Note(what, detail=f"media {event.media}")
 
 
+def _kind(kind: PushKind) -> str:
+    """What a push is for, where it is not for ringing."""
+    return "" if kind is PushKind.CALL else kind.value
+
+
 NOTES: dict[type[Event] | type[Action], Callable[[Any], Note]] = {
     FindEndpoints: _says(What.CALLED),
     Unroutable: _why(What.UNROUTABLE),
@@ -168,6 +182,10 @@ NOTES: dict[type[Event] | type[Action], Callable[[Any], Note]] = {
     OfferMade: _moves,
     ShowOffer: _moves,
     ChangeAsked: _says(What.CHANGED),
+    SendPush: lambda action: Note(What.PUSH_ASKED, detail=_kind(action.kind)),
+    PushReported: lambda event: push_note(event.provider, event.step, event.reason),
+    WakingFailed: lambda event: Note(What.PUSH_GIVEN_UP, word(event.reason)),
+    ShowWaking: _says(What.TOLD_WAKING),
     ShowRinging: _says(What.TOLD_RINGING),
     ShowAnswer: _says(What.TOLD_ANSWER),
     ShowEnd: _why(What.TOLD_END),
@@ -216,14 +234,17 @@ class Timeline:
             self.hops.append(Hop(hop.at, What.CUT, EndedBy.SERVER))
 
 
-def push_note(provider: Provider, step: Step, reason: str | None = None) -> Note:
+def push_note(
+    provider: Provider, step: Step, reason: str | None = None, kind: PushKind = PushKind.CALL
+) -> Note:
     """What a step of a push comes to."""
-    return Note(_PUSHED[step], None if reason is None else word(reason), provider.value)
+    detail = f"{provider.value} {_kind(kind)}".strip()
+    return Note(_PUSHED[step], None if reason is None else word(reason), detail)
 
 
 def hop_of_report(report: PushReport) -> Hop:
     """A push that is told of when its call has no mailbox any more."""
-    note = push_note(report.provider, report.step, report.reason)
+    note = push_note(report.provider, report.step, report.reason, report.kind)
     return Hop(
         report.at,
         note.what,

@@ -33,6 +33,7 @@ def branch(*hops: Hop) -> Branch:
         ([What.PUSH_SENDING, What.PUSH_RETRYING, What.PUSH_ACCEPTED], Verdict.ASLEEP),
         ([What.PUSH_SENDING, What.PUSH_FAILED], Verdict.NOT_PUSHED),
         ([What.PUSH_DROPPED], Verdict.NOT_PUSHED),
+        ([What.PUSH_ASKED], Verdict.NOT_PUSHED),
     ],
 )
 def test_a_verdict_says_how_far_an_endpoint_came(seen: list[What], verdict: Verdict) -> None:
@@ -65,6 +66,26 @@ def test_the_caller_and_the_call_are_no_branches() -> None:
     caller = Hop(START, What.CALLED, EndedBy.CALLER, "alice", "session", "id of alice")
     ended = Hop(START + 9, What.ENDED, EndedBy.CALLEE, reason="hangup")
     assert branches([caller, ended]) == []
+
+
+@pytest.mark.parametrize(
+    ("pushed", "verdict"),
+    [
+        ([What.PUSH_ACCEPTED], Verdict.WOKE),
+        ([What.PUSH_SENDING], Verdict.WOKE),
+        ([What.PUSH_SENDING, What.PUSH_FAILED], Verdict.NOT_PUSHED),
+    ],
+)
+def test_a_device_that_comes_was_woken_unless_its_push_failed(
+    pushed: list[What], verdict: Verdict
+) -> None:
+    sleeper = [hop(What.PUSH_ASKED, 0.1, "wake"), *(hop(what, 0.2, "wake") for what in pushed)]
+    came = [hop(What.APPEARED, 3.0, "session"), hop(What.INVITED, 3.0, "session")]
+    told = branches([*sleeper, *came])
+    assert [(each.leg, each.verdict) for each in told] == [
+        ("wake", verdict),
+        ("session", Verdict.SILENT),
+    ]
 
 
 def test_late_pushes_of_a_device_are_told_together() -> None:

@@ -4,7 +4,15 @@ from typing import get_args
 
 import pytest
 
-from signaling.call_actions import FindEndpoints, Finish, Ring, ShowEnd, ShowOffer, ShowRinging
+from signaling.call_actions import (
+    FindEndpoints,
+    Finish,
+    Ring,
+    SendPush,
+    ShowEnd,
+    ShowOffer,
+    ShowRinging,
+)
 from signaling.call_events import (
     Accepted,
     Answered,
@@ -18,10 +26,12 @@ from signaling.call_events import (
     MediaAccepted,
     MediaLost,
     MediaReported,
+    PushReported,
     Rang,
     Rejected,
     TimePassed,
     Unroutable,
+    WakingFailed,
 )
 from signaling.call_events import Event as CallEvent
 from signaling.call_model import Leg, LegState
@@ -66,7 +76,16 @@ class TestHops:
         [
             (Found((tab("bob"), phone("linphone"))), What.FOUND, None, "2"),
             (Unroutable(EndReason.NOT_FOUND), What.UNROUTABLE, "not_found", ""),
-            (Rejected("linphone", EndReason.BUSY, 486), What.REFUSED, "busy", "SIP 486"),
+            (Rejected("linphone", EndReason.BUSY, code=486), What.REFUSED, "busy", "SIP 486"),
+            (SendPush("bob", PushKind.CALL), What.PUSH_ASKED, None, ""),
+            (SendPush("bob", PushKind.MISSED), What.PUSH_ASKED, None, "missed"),
+            (
+                PushReported("bob", Step.FAILED, Provider.FCM, 1, "UNREGISTERED"),
+                What.PUSH_FAILED,
+                "UNREGISTERED",
+                "fcm",
+            ),
+            (WakingFailed("bob", "its\ntargets"), What.PUSH_GIVEN_UP, "itstargets", ""),
             (Rejected("bob", EndReason.DECLINED), What.REFUSED, "declined", ""),
             (MediaAccepted("bob", 1, "opus/48000/2"), What.MEDIA_AGREED, None, "opus/48000/2"),
             (MediaLost("bob", 2, silent=True), What.MEDIA_SILENT, None, "media 2"),

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from signaling.branches import Verdict, branches, set_up
 from signaling.call_actions import Ring, ShowEnd, ShowWaking
 from signaling.call_events import HungUp, Rang, Rejected
 from signaling.call_model import EndpointKind, Reach
@@ -13,6 +14,7 @@ from signaling.push_rows import StoredTarget
 from signaling.shared.errors import TryAgain
 from signaling.shared.push import PushKind, Step
 from signaling.shared.reasons import EndReason
+from signaling.timeline import What
 from signaling.waking import ENDED_SECONDS, MISSED_SECONDS
 from tests.exchange import accept, answer, until
 from tests.exchange import tab as tab_of
@@ -258,6 +260,30 @@ class TestWaking:
         await night.rings("app again")
         assert len(night.exchange.phones.all("app again", Ring)) == 1
         assert night.pushed() == ["token"]
+
+    async def test_the_timeline_tells_each_hop_of_a_wake(self, night: Night) -> None:
+        await night.register("mobile", "token")
+        mailbox = night.exchange.call()
+        job = await night.is_pushed()
+        night.report(job, Step.SENDING)
+        night.report(job, Step.ACCEPTED, "200 OK")
+        night.appears(night.tab("app", "mobile"))
+        await answer(mailbox, "app")
+        mailbox.post(HungUp("alice"))
+        record = await night.exchange.finished()
+        timeline = night.exchange.directory.timelines[record.id]
+        told = [hop.what for hop in timeline if hop.device == "mobile"]
+        assert told == [
+            What.PUSH_ASKED,
+            What.PUSH_SENDING,
+            What.PUSH_ACCEPTED,
+            What.APPEARED,
+            What.INVITED,
+            What.ANSWERED,
+            *told[6:],
+        ]
+        assert [each.verdict for each in branches(timeline)] == [Verdict.WOKE, Verdict.ANSWERED]
+        assert len(set_up(timeline).wakes) == 1
 
     async def test_the_history_tells_that_a_device_was_woken(self, night: Night) -> None:
         await night.register("mobile", "token")

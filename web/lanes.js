@@ -14,6 +14,7 @@ const ID_LENGTH = 8;
 /** Verdicts that a phone system is proud of, those that nobody is to blame for; others are bad. */
 const TONES = /** @type {Record<string, string>} */ ({
   answered: 'good',
+  woke: 'good',
   rang: 'fair',
   refused: 'fair',
 });

@@ -28,6 +28,7 @@ const TONES = /** @type {Record<string, string>} */ ({
   media_failed: 'bad',
   push_failed: 'bad',
   push_dropped: 'bad',
+  push_given_up: 'bad',
   stopped: 'bad',
 });
 

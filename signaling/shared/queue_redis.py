@@ -95,6 +95,10 @@ class RedisPushQueue:
         self._empty.clear()
         self._arrived.set()
 
+    def count(self) -> int:
+        """Jobs that Redis has not got yet."""
+        return len(self._outbox)
+
     async def put_through(self) -> None:
         """Wait until all that was put is where workers find it."""
         await self._empty.wait()
