@@ -12,6 +12,7 @@ from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged,
 from signaling.shared.push import Provider, Target
 from tests.api_client import Client, bearer, error_of, login
 from tests.installation import PASSWORD, Clock
+from tests.test_history import call_between, timeline_between
 
 
 class TestLogin:
@@ -193,6 +194,9 @@ class TestAccount:
         origin = Origin(answer["account"]["id"], "sip-1", phone=phone["id"])
         target = Target(Provider.FCM, "project", token="the-token-of-a-phone")
         await records.push_targets.replace(origin, [target])
+        alice = await records.accounts.find_named("alice")
+        bob = await records.accounts.add("bob", PASSWORD)
+        await records.history.write(call_between("1", alice, bob), timeline_between(alice, bob))
         response = await client.get("/api/account/export", headers=bearer(answer))
         exported = await response.json()
         assert set(exported) == {
@@ -203,6 +207,8 @@ class TestAccount:
         assert [each["id"] for each in exported["phones"]] == [phone["id"]]
         assert [each["device"] for each in exported["logins"]] == ["tab"]
         assert [each["app"] for each in exported["push_targets"]] == ["project"]
+        (call,) = exported["calls"]
+        assert [hop["what"] for hop in call["timeline"]] == ["called"]
         for secret in (phone["secret"], answer["refresh_token"], "argon2", "the-token-of-a"):
             assert secret not in json.dumps(exported)
 
@@ -228,13 +234,12 @@ class TestPhones:
         assert await records.phones.credentials("alice") == []
 
     async def test_the_list_tells_which_phones_are_registered(
-        self, client: Client, records: Records, registered: set[str]
+        self, client: Client, registered: set[str]
     ) -> None:
         headers = bearer(await login(client))
-        for name in ("kitchen", "desk"):
-            await client.post("/api/phones", json={"name": name}, headers=headers)
-        (account,) = await records.accounts.first(1)
-        registered.add((await records.phones.all(account.id))[1].id)
+        await client.post("/api/phones", json={"name": "kitchen"}, headers=headers)
+        desk = await client.post("/api/phones", json={"name": "desk"}, headers=headers)
+        registered.add((await desk.json())["id"])
         listed = (await (await client.get("/api/phones", headers=headers)).json())["phones"]
         assert {phone["name"]: phone["registered"] for phone in listed} == {
             "kitchen": False,

@@ -13,13 +13,15 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
+from signaling.api import add_api
 from signaling.guard import Guard
 from signaling.http import set_manners
 from signaling.metric_labels import push_reason
 from signaling.metrics import GAUGES, Metrics
 from signaling.metrics_api import add_metrics
+from signaling.provisioning import Provisioning
 from signaling.records import Records
-from signaling.shared.config import LOOPBACK
+from signaling.shared.config import LOOPBACK, Config
 from signaling.shared.model import CallRecord, LegRecord
 from signaling.shared.push import Provider, PushKind, PushReport, Step
 from signaling.shared.reasons import EndedBy, EndReason
@@ -186,6 +188,23 @@ class TestSip:
             tally.response("received", method, 999)
         assert tally.requests == {("received", "other"): 3}
         assert tally.responses == {("received", "other", "other"): 3}
+
+    async def test_a_wrong_password_counts(self, metrics: Metrics, records: Records) -> None:
+        app = web.Application()
+        set_manners(app, Guard(host="0.0.0.0", port=80, allowed_origins=()))
+        add_api(
+            app,
+            records,
+            provisioning=Provisioning(Config()),
+            registered=set,
+            failed=lambda: metrics.authentication_failed("password"),
+        )
+        async with TestClient(TestServer(app)) as client:
+            body = {"username": "nobody", "password": "a guess"}
+            headers = {"Host": "localhost"}
+            response = await client.post("/api/login", json=body, headers=headers)
+            assert response.status == 401
+        assert figures(metrics)["wsphone_authentication_failures_total password"] == 1
 
     def test_failures_and_bans_count(self, metrics: Metrics) -> None:
         bans = Bans(failed=lambda: metrics.authentication_failed("sip"))

@@ -35,6 +35,7 @@ from signaling.call_events import (
 )
 from signaling.call_events import Event as CallEvent
 from signaling.call_model import Leg, LegState
+from signaling.shared.model import CallRecord
 from signaling.shared.push import Provider, PushKind, PushReport, Step
 from signaling.shared.reasons import EndedBy, EndReason
 from signaling.timeline import MAX_HOPS, NOTES, Timeline, What, hop_of_report, push_note, word
@@ -212,6 +213,18 @@ class TestCalls:
         ]
         times = [hop.at for hop in exchange.directory.timelines[record.id]]
         assert times == sorted(times)
+
+    async def test_who_counts_ends_hears_of_each_with_its_timeline(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make()
+        heard: list[tuple[CallRecord, list[What]]] = []
+        exchange.board.on_end(
+            lambda record, hops: heard.append((record, [hop.what for hop in hops]))
+        )
+        exchange.call(to="nobody")
+        record = await exchange.finished()
+        assert heard == [(record, [What.CALLED, What.UNROUTABLE, What.TOLD_END, What.ENDED])]
 
     async def test_a_call_that_leads_nowhere_says_so(self, make: MakeExchange) -> None:
         exchange = make()

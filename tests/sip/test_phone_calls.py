@@ -1,6 +1,7 @@
 """INVITEs of phones on their way to the switchboard: who may call, and what stops on the way."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -8,10 +9,13 @@ from signaling.call_actions import Ring, ShowEnd
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.mailbox import Invitation
 from signaling.shared.messages import Party
+from signaling.sip.message import Request, parse
 from signaling.sip.phone_calls import PhoneCalls
+from signaling.timeline import What
 from tests.exchange import Exchange, tab, until
 from tests.installation import PASSWORD
 from tests.sip import data
+from tests.sip.desk import answer_to
 from tests.sip.door import DOMAIN, SECRET, UDP, Door
 
 
@@ -138,3 +142,20 @@ async def test_a_phone_that_calls_hears_that_somebody_is_being_woken(house: Hous
     await until(lambda: 182 in house.door.codes())
     (queued,) = [each for each in house.door.responses() if each.code == 182]
     assert queued.phrase == "Queued: waking the phone"
+
+
+async def test_the_timeline_has_the_code_that_a_phone_refused_with(house: House) -> None:
+    assert await house.door.sign(UDP, SECRET) == 200
+    alice = await house.door.records.accounts.find_named("alice")
+    (endpoint,) = house.door.registrations.endpoints(alice)
+    house.exchange.here.append(replace(endpoint, account="id of alice"))
+    house.door.sent.clear()
+    house.exchange.call(tab("bob"), to="alice")
+    await until(lambda: house.door.sent)
+    invite = parse(house.door.sent[0][0])
+    assert isinstance(invite, Request)
+    house.door.agent.receive(answer_to(invite, 486), UDP)
+    record = await house.exchange.finished()
+    timeline = house.exchange.directory.timelines[record.id]
+    (refused,) = [hop for hop in timeline if hop.what is What.REFUSED]
+    assert (refused.leg, refused.reason, refused.detail) == (endpoint.id, "busy", "SIP 486")

@@ -8,7 +8,7 @@ from signaling.sip.events import Cancelled, Received
 from signaling.sip.flow import Flow
 from signaling.sip.transaction_layer import Limits
 from tests.sip import data
-from tests.sip.desk import NOTHING, PEER, Desk
+from tests.sip.desk import NOTHING, PEER, Desk, answer_to
 from tests.sip.steady import STEADY
 
 
@@ -355,3 +355,19 @@ class TestFuzz:
                 desk.stack.hang_up("leg", now=0.0)
         desk.wait(200.0)
         assert desk.stack.counts() == NOTHING
+
+
+class TestTally:
+    def test_what_comes_and_goes_is_counted_once(self, desk: Desk) -> None:
+        desk.receive(data.OPTIONS)
+        desk.receive(data.OPTIONS)  # A repeat is answered again by its transaction, unchanged.
+        desk.receive(options(("Max-Forwards: 70", "Max-Forwards: 0"), ("z9hG4bK", "z9hG4bKother")))
+        invite = desk.calling()
+        desk.receive(answer_to(invite, 486))
+        desk.wait(0.4)
+        assert desk.stack.tally.requests == {("received", "OPTIONS"): 3, ("sent", "INVITE"): 1}
+        assert desk.stack.tally.responses == {
+            ("sent", "OPTIONS", "2xx"): 1,
+            ("sent", "OPTIONS", "4xx"): 1,
+            ("received", "INVITE", "4xx"): 1,
+        }
