@@ -18,6 +18,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     (folder / "index.html").write_text("<p>softphone")
     (folder / "app.js").write_text("export {};")
     (folder / "icons" / "logo.svg").write_text("<svg/>")
+    (folder / "app.webmanifest").write_text("{}")
     (folder / "tsconfig.json").write_text("{}")
     (folder / "__init__.py").write_text("")
     (tmp_path / "secret.js").write_text("the secret")
@@ -34,6 +35,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
         ("/index.html", "text/html; charset=utf-8", "<p>softphone"),
         ("/app.js", "text/javascript; charset=utf-8", "export {};"),
         ("/icons/logo.svg", "image/svg+xml; charset=utf-8", "<svg/>"),
+        ("/app.webmanifest", "application/manifest+json; charset=utf-8", "{}"),
     ],
 )
 async def test_a_file_is_served_under_its_name_with_its_type(
@@ -83,4 +85,4 @@ async def test_the_softphone_itself_is_installed() -> None:
     app = web.Application()
     add_pages(app)
     served = {resource.canonical for resource in app.router.resources()}
-    assert "/session.js" in served
+    assert {"/session.js", "/sw.js", "/worker/pushed.js", "/manifest.webmanifest"} <= served

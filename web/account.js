@@ -2,8 +2,9 @@
 
 import { HttpError, LoginNeeded } from './errors.js';
 
-// The refresh token outlives the page; the access token stays in memory, where only it can look.
-export const REFRESH = 'wsphone.refresh';
+// Tells the tabs that somebody is logged in. The refresh token itself is in the vault, where the
+// service worker has it too; the access token stays in memory, where only its page can look.
+export const LOGGED_IN = 'wsphone.login';
 const LOCK = 'wsphone.refresh';
 const HTTP_MS = 15_000;
 
@@ -14,32 +15,36 @@ const HTTP_MS = 15_000;
  */
 
 export class Account {
-  #storage;
+  #vault;
   #locks;
-  #device;
+  #storage;
   /** @type {string | null} */
   #token = null;
   /** Whether the server said that this person may look after others. */
   isAdmin = false;
 
   /**
-   * @param {Storage} storage @param {LockManager} locks
-   * @param {() => import('./protocol.js').Device} device
+   * @param {import('./vault.js').Vault} vault @param {LockManager} locks
+   * @param {Storage | null} storage the tabs' own, for the word that somebody is logged in
    */
-  constructor(storage, locks, device) {
-    this.#storage = storage;
+  constructor(vault, locks, storage) {
+    this.#vault = vault;
     this.#locks = locks;
-    this.#device = device;
+    this.#storage = storage;
   }
 
   get known() {
-    return this.#storage.getItem(REFRESH) !== null;
+    return (this.#storage?.getItem(LOGGED_IN) ?? null) !== null;
   }
 
-  /** Rejects with HttpError. @param {string} username @param {string} password */
-  async login(username, password) {
-    const { app_state: _, ...device } = this.#device();
-    this.#keep(await post('/api/login', { username, password, device }));
+  /**
+   * Rejects with HttpError.
+   * @param {string} username @param {string} password
+   * @param {import('./protocol.js').Device} device
+   */
+  async login(username, password, { app_state: _, ...device }) {
+    await this.#keep(await post('/api/login', { username, password, device }));
+    this.#storage?.setItem(LOGGED_IN, 'yes');
   }
 
   /** An access token that the server took the last time. Rejects with LoginNeeded or HttpError. */
@@ -69,27 +74,29 @@ export class Account {
 
   /** Forget everything here at once; the server is told if it can be reached. */
   async logout() {
-    const refresh_token = this.#storage.getItem(REFRESH);
+    const kept = this.#vault.get('refresh');
     const token = this.#token;
     this.forget();
+    const refresh_token = await kept;
     if (refresh_token) await post('/api/logout', { refresh_token }, token).catch(() => {});
   }
 
   forget() {
     this.#token = null;
-    this.#storage.removeItem(REFRESH);
+    this.#storage?.removeItem(LOGGED_IN);
+    void this.#vault.clear();
   }
 
   /**
-   * A refresh token is good for one use, and all tabs share it: the lock keeps a second tab from
-   * using it at the same time, which the server would have to take for theft.
+   * A refresh token is good for one use, and all tabs share it with the worker: the lock keeps a
+   * second one from using it at the same time, which the server would have to take for theft.
    * @returns {Promise<string>}
    */
   async #refresh() {
-    const refresh_token = this.#storage.getItem(REFRESH);
+    const refresh_token = await this.#vault.get('refresh');
     if (!refresh_token) throw new LoginNeeded();
     try {
-      return this.#keep(await post('/api/token', { refresh_token }));
+      return await this.#keep(await post('/api/token', { refresh_token }));
     } catch (error) {
       const refused = error instanceof HttpError && [400, 401, 403, 422].includes(error.status);
       if (!refused) throw error;
@@ -99,9 +106,9 @@ export class Account {
   }
 
   /** @param {Tokens} tokens */
-  #keep({ token, refresh_token, account }) {
+  async #keep({ token, refresh_token, account }) {
     this.isAdmin = account?.is_admin ?? false;
-    this.#storage.setItem(REFRESH, refresh_token);
+    await this.#vault.put('refresh', refresh_token);
     this.#token = token;
     return token;
   }

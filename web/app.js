@@ -1,9 +1,10 @@
 /** The page: puts the parts together, and carries what one of them says to the others. */
 
-import { Account, REFRESH } from './account.js';
+import { Account, LOGGED_IN } from './account.js';
 import { describeDevice } from './device.js';
 import { find, mark, say } from './dom.js';
 import { EmergencyNumbers } from './emergency.js';
+import { readErrand, takeErrand } from './errand.js';
 import { Lists } from './lists.js';
 import { LoginView } from './login_view.js';
 import { Own } from './own.js';
@@ -14,6 +15,10 @@ import { ServerCalls } from './server_calls.js';
 import { Session } from './session.js';
 import { Tab } from './tab.js';
 import { bestLanguage, speak, texts } from './texts.js';
+import { Vault } from './vault.js';
+import { Wake } from './wake.js';
+import { WakeSettings } from './wake_settings.js';
+import { registerWorker } from './worker_door.js';
 
 class App {
   #connection = find('connection', HTMLElement);
@@ -22,7 +27,8 @@ class App {
   #who = find('who', HTMLElement);
   #device = () => describeDevice(localStorage, mintId);
   #tab = new Tab(sessionStorage);
-  #account = new Account(localStorage, navigator.locks, this.#device);
+  #vault = new Vault();
+  #account = new Account(this.#vault, navigator.locks, localStorage);
   #emergency = new EmergencyNumbers(localStorage);
   #loggedIn = false;
   /** No session was opened yet: what calls there are were begun before a reload. */
@@ -37,12 +43,14 @@ class App {
       token: () => this.#account.token(),
       tokenRefused: () => this.#account.refused(),
       store: this.#tab,
+      wokenBy: () => this.phone.expected,
       random: Math.random,
       changed: () => this.#renderConnection(),
       opened: (opened) => this.#opened(opened),
       event: (method, params) => this.phone.event(method, params),
       stopped: (why) => this.#stopped(why),
     });
+    /** @type {Phone} */
     this.phone = new Phone({
       request: this.session.request,
       microphone: () => this.screen.microphone(),
@@ -51,7 +59,15 @@ class App {
       changed: () => this.screen.callChanged(),
       trouble: (error) => this.screen.complain(error),
       over: (call) => this.screen.over(call),
+      late: (how) => this.screen.late(how),
     });
+    this.wake = new Wake({
+      request: this.session.request,
+      vault: this.#vault,
+      worker: registerWorker(),
+      changed: () => this.wakeSettings.render(),
+    });
+    this.wakeSettings = new WakeSettings(this.wake);
     this.people = new People(this.session.request, () => this.screen.renderPeople());
     this.lists = new Lists(this.#account.ask, () => this.screen.renderLists());
     /** @type {Screen} */
@@ -62,7 +78,8 @@ class App {
       emergency: this.#emergency,
       serverCalls: new ServerCalls(this.#account.ask),
       isAdmin: () => this.#account.isAdmin,
-      spoken: () => this.#renderConnection(),
+      wake: this.wake,
+      spoken: () => this.#spoken(),
       viewsChanged: () => this.#lookAtPeople(),
     });
     this.loginView = new LoginView((username, password) => this.#login(username, password));
@@ -71,15 +88,17 @@ class App {
   async start() {
     this.#listen();
     await this.#tab.claim(navigator.locks);
+    const errand = takeErrand();
     if (this.#account.known) this.#begin();
     else this.#end('');
+    this.#do(errand);
   }
 
   // --- logging in and out
 
   /** @param {string} username @param {string} password */
   async #login(username, password) {
-    await this.#account.login(username, password);
+    await this.#account.login(username, password, this.#device());
     this.#begin();
   }
 
@@ -99,6 +118,7 @@ class App {
     this.phone.reset();
     this.people.forget();
     this.lists.forget();
+    this.wake.forget();
     this.#tab.forget();
     this.screen.close();
     say(this.#who, texts.title);
@@ -128,6 +148,19 @@ class App {
     this.#reloaded = false;
     if (this.screen.own?.account !== account.id) this.screen.own = new Own(localStorage, account);
     void this.people.look();
+    void this.#vault.put('device', this.#device());
+    this.#spoken();
+    this.wake.opened(opened.server.push?.webpush_key ?? null, opened.resumed);
+    void this.#collectMissed();
+  }
+
+  /** Calls that only the worker heard of belong into the list as well. */
+  async #collectMissed() {
+    const { own } = this.screen;
+    const missed = own && (await this.#vault.change('missed', () => []));
+    if (!own || !missed?.length) return;
+    own.log.addMissed(missed);
+    this.screen.render();
   }
 
   /** @param {'login' | 'forbidden' | 'moved'} why */
@@ -153,6 +186,7 @@ class App {
       this.#renderConnection();
     });
     document.addEventListener('visibilitychange', () => this.#visible());
+    navigator.serviceWorker?.addEventListener('message', (event) => this.#fromWorker(event));
     window.addEventListener('storage', (event) => this.#otherTab(event));
     document.addEventListener('keydown', (event) => this.screen.key(event));
     for (const touch of ['pointerdown', 'keydown']) {
@@ -165,13 +199,32 @@ class App {
     this.session.mention('session.state', { app_state });
     if (app_state === 'foreground') this.session.nudge();
     this.#lookAtPeople();
+    this.wake.look();
+    void this.#collectMissed();
     this.screen.render();
+  }
+
+  /** @param {MessageEvent} event */
+  #fromWorker({ data, ports }) {
+    if (data?.kind === 'shows') ports[0]?.postMessage(this.phone.shows(String(data.call)));
+    if (data?.kind !== 'errand') return;
+    ports[0]?.postMessage(true);
+    this.#do(readErrand(data.errand));
+  }
+
+  /** What a notification was clicked for. @param {import('./errand.js').Errand} errand */
+  #do({ answer, call, view }) {
+    const expected = answer ?? call;
+    if (expected) this.phone.expect(expected, answer !== undefined);
+    if (view) this.screen.show(view);
+    if (this.#moved) this.#begin();
+    else this.session.nudge();
   }
 
   /** The tabs of a browser are logged in and out together. @param {StorageEvent} event */
   #otherTab(event) {
     // What is kept here, such as the list of calls, may have changed there.
-    if (event.key !== REFRESH) return this.screen.render();
+    if (event.key !== LOGGED_IN) return this.screen.render();
     if (event.newValue === null && this.#loggedIn) {
       this.session.close();
       this.#end(texts.sessionEnded);
@@ -181,6 +234,13 @@ class App {
   }
 
   // --- what follows from it
+
+  /** The worker speaks as the page does. */
+  #spoken() {
+    if (this.#loggedIn) void this.#vault.put('language', document.documentElement.lang);
+    this.wakeSettings.render();
+    this.#renderConnection();
+  }
 
   #lookAtPeople() {
     const visible = document.visibilityState === 'visible';

@@ -63,6 +63,18 @@ export class CallLog {
     writeList(this.#storage, this.#key, [entry, ...others].slice(0, MOST_CALLS));
   }
 
+  /**
+   * Add calls that came while no page was open.
+   * @param {import('./vault.js').MissedCall[]} missed the latest first
+   */
+  addMissed(missed) {
+    const calls = this.all();
+    const unknown = missed.filter(({ id }) => !calls.some((call) => call.id === id));
+    const facts = { seconds: 0, talked: false, reason: 'no_answer', by: 'server' };
+    const added = unknown.map((call) => ({ ...call, ...facts, direction: 'incoming' }));
+    writeList(this.#storage, this.#key, [...added, ...calls].slice(0, MOST_CALLS));
+  }
+
   clear() {
     writeList(this.#storage, this.#key, []);
   }

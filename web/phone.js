@@ -15,8 +15,12 @@ import { connection, Spare } from './spare.js';
  *   changed: () => void,
  *   trouble: (error: unknown) => void,
  *   over: (call: Call) => void,
- * }} PhoneDeps `over`: a call ended that was one; `call.ended` or our own hang-up say how
+ *   late: (how: { reason: string | null, by: string }) => void,
+ * }} PhoneDeps `over`: a call ended that was one; `call.ended` or our own hang-up say how. `late`:
+ *   a call that a person came for was over by then
  */
+
+/** @typedef {{ id: string, answer: boolean }} Expected */
 
 // A ringing call whose end we never heard stops this long after its time.
 const RING_GRACE_MS = 5_000;
@@ -33,6 +37,8 @@ export class Phone {
   /** @type {RTCIceServer[]} */
   #iceServers = [];
   #spare = new Spare(() => this.#iceServers);
+  /** A call that a person was notified of, until it rings here. @type {Expected | null} */
+  #expected = null;
 
   /** @param {PhoneDeps} deps */
   constructor(deps) {
@@ -71,11 +77,33 @@ export class Phone {
     return call?.state === 'ringing' && call.progress === 'ringing' ? 'ringback' : null;
   }
 
+  /** The call that a person came for and that does not ring here yet. */
+  get expected() {
+    return this.#expected?.id ?? null;
+  }
+
+  /** Whether a person sees a call here, or how it ended. @param {string} id */
+  shows(id) {
+    return this.#calls.has(id) || this.ended?.id === id;
+  }
+
   // --- what a person does
 
   /** Somebody is at the page, and may be about to call. */
   prepare() {
     if (this.#calls.size === 0) this.#spare.prepare();
+  }
+
+  /**
+   * Show a call as soon as it rings here, and answer it if that was asked for: a notification can
+   * be clicked before there is a socket.
+   * @param {string} id @param {boolean} answer
+   */
+  expect(id, answer) {
+    this.#expected = { id, answer };
+    const call = this.#calls.get(id);
+    if (call) this.#meet(call);
+    else void this.#look(id);
   }
 
   /** Call somebody. Rejects with NoMicrophone. @param {string} to */
@@ -131,6 +159,7 @@ export class Phone {
 
   /** Let go of every call without a word: the account has changed. */
   reset() {
+    this.#expected = null;
     for (const call of this.calls()) this.#drop(call);
     this.dismiss();
   }
@@ -152,7 +181,7 @@ export class Phone {
   event(method, params) {
     if (method === 'call.incoming') return this.#ring(params);
     const call = this.#calls.get(params.call);
-    if (!call) return;
+    if (!call) return method === 'call.ended' ? this.#miss(params) : undefined;
     switch (method) {
       case 'call.progress':
         return call.progressed(params);
@@ -180,6 +209,35 @@ export class Phone {
     if (!known) this.#addIncoming(incoming);
     this.#deps.request('call.ringing', { call: incoming.call }).catch(() => {});
     this.#changed();
+    const call = this.#calls.get(incoming.call);
+    if (call) this.#meet(call);
+  }
+
+  /** @param {Call} call that rings here, or did */
+  #meet(call) {
+    if (call.id !== this.#expected?.id) return;
+    const { answer } = this.#expected;
+    this.#expected = null;
+    // Whoever talks has to choose which of the two calls goes on.
+    if (!answer || call.state !== 'incoming' || this.active) return;
+    this.accept(call).catch(this.#deps.trouble);
+  }
+
+  /** A server that knows the call lets it ring here by itself. @param {string} id */
+  async #look(id) {
+    try {
+      const { reason, by } = await this.#deps.request('call.get', { call: id });
+      if (reason) this.#miss({ call: id, reason, by });
+    } catch (error) {
+      if (error instanceof RpcError) this.#miss({ call: id, reason: error.ended, by: 'server' });
+    }
+  }
+
+  /** @param {{ call: string, reason: string | null, by: string }} ended */
+  #miss({ call, reason, by }) {
+    if (call !== this.#expected?.id) return;
+    this.#expected = null;
+    this.#deps.late({ reason, by });
   }
 
   /** @param {import('./protocol.js').Incoming} incoming */

@@ -32,7 +32,8 @@
 /**
  * @typedef {Place & {
  *   resumed: boolean, account: Account, ping_seconds: number, resume_seconds: number,
- *   ice_servers: RTCIceServer[], calls: ListedCall[], server: { emergency_numbers: string[] },
+ *   ice_servers: RTCIceServer[], calls: ListedCall[],
+ *   server: { emergency_numbers: string[], push: { webpush_key: string | null } | null },
  * }} Opened
  */
 

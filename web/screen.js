@@ -14,7 +14,7 @@ import { Ring } from './ring.js';
 import { SettingsView } from './settings_view.js';
 import { Speaker } from './speaker.js';
 import { StartView } from './start_view.js';
-import { bestLanguage, errorText, speak, texts, titleText } from './texts.js';
+import { bestLanguage, errorText, reasonText, speak, texts, titleText } from './texts.js';
 import { TimelineView } from './timeline_view.js';
 import { Views } from './views.js';
 
@@ -29,6 +29,7 @@ import { Views } from './views.js';
  *   emergency: import('./emergency.js').EmergencyNumbers,
  *   serverCalls: import('./server_calls.js').ServerCalls,
  *   isAdmin: () => boolean,
+ *   wake: import('./wake.js').Wake,
  *   spoken: () => void,
  *   viewsChanged: () => void,
  * }} ScreenDeps `spoken`: the language has changed
@@ -42,7 +43,10 @@ export class Screen {
   #preferences = new Preferences(localStorage);
   #ring = new Ring();
   #speaker = new Speaker(find('remote', HTMLAudioElement), (blocked) => this.#soundIs(blocked));
-  #notices = new Notices(() => this.#preferences.get('notices') === 'on');
+  // Where the worker shows calls, it shows them with buttons, and for hidden pages too.
+  #notices = new Notices(
+    () => this.#preferences.get('notices') === 'on' && this.#deps.wake.state !== 'on',
+  );
   #deps;
   #views;
   #dial;
@@ -154,6 +158,17 @@ export class Screen {
     if (call.talkingSince !== null) this.#start.succeed();
   }
 
+  /** A call that a person came for is over. @param {{ reason: string | null, by: string }} how */
+  late({ reason, by }) {
+    const how = { reason, by, side: 'callee', talkingSince: null };
+    this.say(reason === null ? texts.callEnded : reasonText(how));
+  }
+
+  /** @param {import('./views.js').View} view */
+  show(view) {
+    this.#views.choose(view);
+  }
+
   // --- what the browser says
 
   touched() {
@@ -206,6 +221,7 @@ export class Screen {
     });
     document.title = ringing[0] ? titleText(ringing[0].title) : texts.title;
     this.#notices.show(ringing);
+    this.#deps.wake.rings(ringing.map(({ id }) => id));
     this.#speaker.play(phone.active?.remoteStream ?? null);
     this.renderLists();
     this.#followCall(phone.active !== null);

@@ -19,12 +19,13 @@ import { Requests } from './requests.js';
  *   token: () => Promise<string>,
  *   tokenRefused: () => void,
  *   store: { place: Place | null },
+ *   wokenBy: () => string | null,
  *   random: () => number,
  *   changed: () => void,
  *   opened: (opened: import('./protocol.js').Opened) => void,
  *   event: (method: string, params: any) => void,
  *   stopped: (why: 'login' | 'forbidden' | 'moved') => void,
- * }} SessionDeps
+ * }} SessionDeps `wokenBy`: the call that a person was notified of, and came for
  */
 
 const SUBPROTOCOL = 'wsphone.v1';
@@ -130,7 +131,9 @@ export class Session {
   async #open(socket, token) {
     const place = this.#deps.store.place;
     const resume = place ? { resume: place } : {};
-    const params = { token, device: this.#deps.device(), ...resume };
+    const call = this.#deps.wokenBy();
+    const woken = call ? { woken_by: call } : {};
+    const params = { token, device: this.#deps.device(), ...resume, ...woken };
     try {
       const opened = await this.#ask('session.open', params, OPEN_MS);
       if (socket === this.#socket) this.#opened(socket, opened);

@@ -30,6 +30,10 @@ async def _blank(request: web.Request) -> web.Response:
     return web.Response(text="<!doctype html><title>lab</title>", content_type="text/html")
 
 
+async def _tokens(request: web.Request) -> web.Response:
+    return web.json_response({"token": "access", "refresh_token": "refresh", "expires_at": 0})
+
+
 async def _lab(request: web.Request) -> web.Response:
     return web.Response(text=LAB.read_text(), content_type="text/javascript")
 
@@ -62,6 +66,8 @@ async def origin(hub: Hub) -> AsyncIterator[str]:
     app.router.add_get("/", _blank)
     app.router.add_get("/lab.js", _lab)
     app.router.add_get("/ws", hub.serve)
+    app.router.add_post("/api/login", _tokens)
+    app.router.add_post("/api/token", _tokens)
     app.router.add_static("/", WEB)
     runner = web.AppRunner(app)
     await runner.setup()

@@ -102,6 +102,7 @@ class Tab:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, browser: Browser) -> AsyncIterator[House]:
-    async with running_server(folder, (ALICE, BOB), ports=free_ports()) as server:
+async def open_house(folder: Path, browser: Browser, **options: Any) -> AsyncIterator[House]:
+    """`options` are those of the running server."""
+    async with running_server(folder, (ALICE, BOB), ports=free_ports(), **options) as server:
         yield House(server, browser)

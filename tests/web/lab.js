@@ -5,7 +5,7 @@ import { Phone } from './phone.js';
 import { Session } from './session.js';
 
 /** A session against the hub of this page's origin; what it says is in the lists it returns with. */
-export function openSession(tokens = ['token']) {
+export function openSession(tokens = ['token'], wokenBy = null) {
   const heard = { events: [], stopped: [], states: [], resumed: [] };
   const store = { place: null };
   const session = new Session({
@@ -17,6 +17,7 @@ export function openSession(tokens = ['token']) {
     },
     tokenRefused: () => tokens.shift(),
     store,
+    wokenBy: () => wokenBy,
     random: () => 0,
     changed: () => heard.states.push(session.state),
     opened: (opened) => heard.resumed.push(opened.resumed),
@@ -56,6 +57,8 @@ export class Switch {
   asked = [];
   /** Who was told that which call is over. */
   over = [];
+  /** Who came too late for a call, and how it had ended. */
+  late = [];
   /** How many offers are still to be refused, as if another were open. */
   refusals = 0;
 
@@ -70,6 +73,7 @@ export class Switch {
       changed: () => {},
       trouble: () => {},
       over: (call) => this.over.push([name, call.id]),
+      late: (how) => this.late.push([name, how]),
     });
     this.#phones[name] = phone;
     return { phone, store };

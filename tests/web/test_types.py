@@ -17,8 +17,9 @@ def check(project: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([tsc, "--project", project], capture_output=True, text=True, timeout=120)
 
 
-def test_the_modules_of_the_page_keep_their_types() -> None:
-    checked = check(WEB)
+@pytest.mark.parametrize("project", [WEB, WEB / "worker"], ids=["page", "worker"])
+def test_the_modules_keep_their_types(project: Path) -> None:
+    checked = check(project)
     assert checked.returncode == 0, checked.stdout
 
 

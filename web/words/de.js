@@ -250,4 +250,25 @@ export const de = {
 
   // --- for administrators
   timeline: timelineDe,
+
+  wake: 'Hier klingeln, wenn diese Seite geschlossen ist',
+  wakeMissed: 'Verpasste Anrufe melden',
+  wakeWords: {
+    unsupported:
+      'Dieser Browser lässt sich nicht wecken. Auf dem iPhone muss die Seite auf den Home-Bildschirm.',
+    unavailable: 'Dieser Server weckt keine Browser.',
+    off: 'So klingelt es hier nur, solange die Seite offen ist.',
+    on: 'Hier klingelt es, solange der Browser selbst laufen darf.',
+  },
+  wakeFailed: {
+    service:
+      'Der Push-Dienst des Browsers antwortet nicht. Die nächste Verbindung versucht es wieder.',
+    server: 'Der Server hat es nicht vermerkt. Schalten Sie es aus und wieder ein.',
+  },
+  wakeTest: 'Dieser Browser lässt sich wecken.',
+  missedFrom: (title) => `Verpasster Anruf von ${title}`,
+  declineFailed: (title) => `${title} ruft an. Ablehnen misslang, versuchen Sie es wieder.`,
+  offlineTitle: 'Keine Verbindung',
+  offlineHint: 'Ihr Telefon öffnet sich hier, sobald sein Server zu erreichen ist.',
+  offlineAgain: 'Wieder versuchen',
 };

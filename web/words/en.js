@@ -254,4 +254,28 @@ export const en = {
 
   // --- for administrators
   timeline: timelineEn,
+
+  // --- while the page is closed
+  wake: 'Ring here when this page is closed',
+  wakeMissed: 'Tell me of missed calls',
+  /** @type {Record<string, string>} */
+  wakeWords: {
+    unsupported:
+      'This browser cannot be woken. On an iPhone, put the page on the home screen first.',
+    unavailable: 'This server does not wake browsers.',
+    off: 'As it is, calls ring here only while the page is open.',
+    on: 'Calls ring here as long as the browser itself may run.',
+  },
+  /** @type {Record<string, string>} */
+  wakeFailed: {
+    service: 'The push service of this browser did not answer. The next connection tries again.',
+    server: 'The server did not take note of it. Switch it off and on again.',
+  },
+  wakeTest: 'This browser can be woken.',
+  missedFrom: (/** @type {string} */ title) => `Missed call from ${title}`,
+  declineFailed: (/** @type {string} */ title) =>
+    `${title} is calling. Declining failed, try again.`,
+  offlineTitle: 'No connection',
+  offlineHint: 'Your phone opens here as soon as its server can be reached.',
+  offlineAgain: 'Try again',
 };
