@@ -79,6 +79,7 @@ class FakeWebPush:
     certificates: Certificates
     public_key: str
     now: float
+    host: str = HOST
     script: list[Script] = field(default_factory=list)
     pushed: list[Pushed] = field(default_factory=list)
 
@@ -90,8 +91,8 @@ class FakeWebPush:
     def port(self) -> int:
         return self.server.port
 
-    def subscription(self, host: str = HOST) -> Subscription:
-        return self.browser.subscription(f"https://{host}:{self.port}{PATH}")
+    def subscription(self, host: str | None = None) -> Subscription:
+        return self.browser.subscription(f"https://{host or self.host}:{self.port}{PATH}")
 
     async def _answer(self, heard: Heard) -> Script:
         if self.script:
@@ -126,7 +127,7 @@ class FakeWebPush:
         point.verify(dss, signed.encode(), ec.ECDSA(hashes.SHA256()))
         header, claims = (json.loads(unbase64url(part)) for part in signed.split("."))
         assert header["alg"] == "ES256"
-        assert claims["aud"] == f"https://{HOST}:{self.port}"
+        assert claims["aud"] == f"https://{self.host}:{self.port}"
         assert self.now < claims["exp"] <= self.now + 24 * 3600
         assert claims["sub"].startswith("mailto:")
         return dict(claims)
