@@ -162,8 +162,14 @@ async def load_pusher(running: System, providers: Providers, pushes: int) -> Non
                 await one_ended()
             now = time.time()
             target = kinds[number % len(kinds)]
-            times = {"now": now, "expires_at": now + 45}
-            one = job(target, device=str(number), keyring=keyring, reply_to=push.reply_to, **times)
+            one = job(
+                target,
+                device=str(number),
+                expires_at=now + 45,
+                now=now,
+                keyring=keyring,
+                reply_to=push.reply_to,
+            )
             push.queue.put(one)
         for _ in range(min(pushes, IN_FLIGHT)):
             await one_ended()

@@ -24,7 +24,8 @@ class Layer(IntEnum):
 LAYERS: dict[str, dict[Layer, str]] = {
     "signaling": {
         Layer.ENTRY: """
-            __main__ call_commands commands console device_commands push_commands pushing serve
+            __main__ call_commands client_side commands console device_commands phone_side
+            push_commands pushing serve server
         """,
         Layer.SHELL: """
             accounts admin_api api authority backup blocked call_api call_figures call_record
