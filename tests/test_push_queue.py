@@ -58,9 +58,9 @@ class Joined:
     reports: list[PushReport] = field(default_factory=list)
 
     @asynccontextmanager
-    async def queue(self) -> AsyncIterator[RedisPushQueue]:
+    async def queue(self, capacity: int = CAPACITY) -> AsyncIterator[RedisPushQueue]:
         async with connect(self.redis.url) as client:
-            queue = RedisPushQueue(client, self.bus, self.clock, prefix="test", capacity=CAPACITY)
+            queue = RedisPushQueue(client, self.bus, self.clock, prefix="test", capacity=capacity)
             queue.start()
             yield queue
             await queue.aclose()
@@ -212,6 +212,40 @@ class TestSeveralWorkers:
                     # By then the claims of others would have reached d1 as well.
                     assert [each.device for each in await other.take(10)] == ["d2"]
             assert await slow.is_ours(held)
+
+    async def test_a_dead_ones_jobs_are_found_behind_many_of_a_living_one(
+        self, joined: Joined
+    ) -> None:
+        # Redis looks at ten times as many as it is asked to claim, and no further.
+        many = 700
+        async with joined.queue(many) as queue, joined.worker("slow") as slow:
+            for number in range(many):
+                queue.put(job(device=f"d{number}"))
+            await queue.put_through()
+            held = 0
+            while held < many:
+                held += len(await slow.take(many))
+            async with joined.worker("dead", dies=True) as dead:
+                queue.put(job(device="lost"))
+                await dead.take(10)
+                async with joined.worker("other") as other, asyncio.timeout(10):
+                    assert [each.device for each in await other.take(10)] == ["lost"]
+
+    async def test_all_jobs_of_a_dead_one_are_claimed_without_a_pause(self, joined: Joined) -> None:
+        many = 300
+        async with joined.queue(many) as queue, joined.worker("dead", dies=True) as dead:
+            for number in range(many):
+                queue.put(job(device=f"d{number}"))
+            await queue.put_through()
+            held = 0
+            while held < many:
+                held += len(await dead.take(many))
+            async with joined.worker("other") as other:
+                claimed = len(await other.take(many))
+                began = asyncio.get_running_loop().time()
+                while claimed < many:
+                    claimed += len(await other.take(many))
+                assert asyncio.get_running_loop().time() - began < 1.0
 
     async def test_one_that_stops_leaves_its_jobs_at_once(self, joined: Joined) -> None:
         async with joined.queue() as queue:

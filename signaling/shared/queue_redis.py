@@ -247,17 +247,26 @@ class RedisPushWork:
         now = time.monotonic()
         if now < self._claim_at:
             return []
-        self._claim_at = now + _BLOCK_SECONDS
         if now >= self._forget_at:
             self._forget_at = now + self._forget_seconds
             await self._forget_workers()
         found: list[_Delivered] = []
         for stream in self._names.streams:
-            answer = await self._redis.xautoclaim(
-                stream, GROUP, self._name, _ms(CLAIM_AFTER_SECONDS), count=_BATCH
-            )
-            found += [_Delivered(stream, *entry) for entry in answer[1]]
+            found += await self._claimed_of(stream)
+        if not found:
+            self._claim_at = now + _BLOCK_SECONDS
         return found
+
+    async def _claimed_of(self, stream: str) -> list[_Delivered]:
+        """The first there are: Redis looks at a part, which may be in living hands throughout."""
+        start, entries = b"0-0", list[Any]()
+        while not entries:
+            start, entries, *_ = await self._redis.xautoclaim(
+                stream, GROUP, self._name, _ms(CLAIM_AFTER_SECONDS), start_id=start, count=_BATCH
+            )
+            if start == b"0-0":
+                break
+        return [_Delivered(stream, *entry) for entry in entries]
 
     async def _new(self, room: int) -> list[_Delivered]:
         answer = await self._redis.xreadgroup(
