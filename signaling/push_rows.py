@@ -57,6 +57,8 @@ class StoredTarget:
     last_success_at: float | None
     last_failure_at: float | None
     last_failure_reason: str | None
+    login: str | None = None
+    """What it rests on, unless that is a SIP phone's credential."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class PushRows:
             last_success_at=row.last_success_at,
             last_failure_at=row.last_failure_at,
             last_failure_reason=row.last_failure_reason,
+            login=row.login,
         )
 
     def macs(self, target: Target) -> tuple[list[bytes], list[bytes]]:

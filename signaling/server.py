@@ -185,7 +185,7 @@ class Server:
 
     def _log_out(self, account: str, *, login: str | None) -> None:
         # First whom a push would wake: a session that is gone is a reason to push its device.
-        self._waking.revoke(account)
+        self._waking.revoke(account, login=login)
         self._clients.hub.revoke(account, login=login, code=CLOSE_LOG_IN)
 
 

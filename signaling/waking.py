@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from signaling.call_actions import LegAction, RememberEnd, SendPush
+from signaling.call_actions import LegAction, RememberEnd, SendPush, ShowEnd
 from signaling.call_events import Event, PushReported, WakingFailed
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.call_wake import sip_call_id
@@ -95,14 +95,16 @@ class Waking:
         """The call is over: what is reported of its pushes goes to their targets only."""
         self._sleepers.pop(call, None)
 
-    def revoke(self, account: str) -> None:
-        """Push nobody of the account any more in the calls that there are.
+    def revoke(self, account: str, *, login: str | None) -> None:
+        """Push nobody any more, in the calls that there are, whose targets rest on the login.
 
-        A login of it ended, and with it targets: a device that was logged out is not to ring.
+        A device that was logged out is not to ring. Without a login, nobody of the account.
         """
-        for sleepers in self._sleepers.values():
+        for call, sleepers in self._sleepers.items():
             for device, sleeper in list(sleepers.items()):
-                if sleeper.current.account == account:
+                target = sleeper.current
+                if target.account == account and login in (None, target.login):
+                    self._withdraw(call, device)
                     del sleepers[device]
 
     def count(self) -> int:
@@ -116,6 +118,8 @@ class Waking:
                 self._push(invitation, endpoint, kind, reason)
             case RememberEnd():
                 self._calls.remember(invitation, endpoint, action)
+            case ShowEnd():
+                self._withdraw(invitation.call, endpoint.device or "")
 
     async def stop(self) -> None:
         """Hear no more reports, and keep what was heard."""
@@ -143,6 +147,14 @@ class Waking:
                 self._put(invitation, sleeper.current, kind, now + ENDED_SECONDS, reason)
             case PushKind.MISSED if sleeper is not None and sleeper.current.wants_missed:
                 self._put(invitation, sleeper.current, kind, now + MISSED_SECONDS, reason)
+
+    def _withdraw(self, call: str, device: str) -> None:
+        """The call is over for the device: what no provider took yet would ring it in vain."""
+        sleeper = self._sleepers.get(call, {}).get(device)
+        if sleeper is not None and sleeper.invitation is not None and sleeper.awaited is not None:
+            sleeper.awaited = None
+            key = job_key(call, device, PushKind.CALL)
+            self._queue.withdraw(key, sleeper.invitation.expires_at)
 
     def _try_next(self, invitation: Invitation, sleeper: _Sleeper, failure: str) -> None:
         if sleeper.tried == len(sleeper.targets):

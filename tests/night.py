@@ -30,9 +30,13 @@ class Queue:
 
     def __init__(self) -> None:
         self.jobs: list[PushJob] = []
+        self.withdrawn: list[str] = []
 
     def put(self, job: PushJob) -> None:
         self.jobs.append(job)
+
+    def withdraw(self, key: str, expires_at: float) -> None:
+        self.withdrawn.append(key)
 
 
 class Night:

@@ -32,6 +32,9 @@ BROWSER = {
 class Queue:
     jobs: list[PushJob] = field(default_factory=list)
 
+    def withdraw(self, key: str, expires_at: float) -> None:
+        raise AssertionError("a proof is never withdrawn")
+
     def put(self, job: PushJob) -> None:
         self.jobs.append(job)
 

@@ -40,6 +40,10 @@ class Sides:
         # Reports come in a turn of their own.
         await asyncio.sleep(0)
 
+    async def withdraw(self, job: PushJob) -> None:
+        self.queue.withdraw(job.key, job.expires_at)
+        await self.put_through()
+
     async def devices(self, room: int = 10) -> list[str]:
         return [each.device for each in await self.work.take(room)]
 
@@ -131,6 +135,18 @@ class TestEveryQueue:
         assert not await sides.work.is_ours(taken)
         await sides.put(job(device="d1"), job(device="d2"))
         assert await sides.devices() == ["d2"]
+
+    async def test_what_is_withdrawn_is_not_sent(self, sides: Sides) -> None:
+        await sides.put(job(device="held"))
+        (held,) = await sides.work.take(10)
+        await sides.put(job(device="waits"))
+        for device in ("held", "waits"):
+            await sides.withdraw(job(device=device))
+        assert not await sides.work.is_ours(held)
+        await sides.put(job(device="waits"), job(device="other"))
+        taken = await sides.work.take(10)
+        assert [each.device for each in taken if await sides.work.is_ours(each)] == ["other"]
+        assert sides.reports == []
 
     async def test_a_key_that_failed_may_be_put_again(self, sides: Sides) -> None:
         await sides.put(job(device="d1"))

@@ -132,6 +132,12 @@ class PushQueue(Protocol):
     def put(self, job: PushJob) -> None:
         """Have a job done soon; never waits. One that finds no room is reported as DROPPED."""
 
+    def withdraw(self, key: str, expires_at: float) -> None:
+        """Have no attempt at this key begun any more; never waits, and nothing is reported.
+
+        An attempt that is under way ends as it will. `expires_at` is the job's.
+        """
+
 
 class PushWork(Protocol):
     """The same queue as its workers see it."""
@@ -140,9 +146,9 @@ class PushWork(Protocol):
         """Wait for jobs, about `room` of them, calls first; they are ours until settled."""
 
     async def is_ours(self, job: PushJob) -> bool:
-        """Whether it may be sent: it is still this worker's, and no push of its key was accepted.
+        """Whether it may be sent: it is still this worker's, and its key is not done for.
 
-        To be asked right before each attempt.
+        A key is once a push of it was accepted or withdrawn. To be asked right before each attempt.
         """
 
     async def settle(self, job: PushJob, *, accepted: bool) -> None:

@@ -50,8 +50,13 @@ class Backlog:
         for waiting in (self._calls, self._rest):
             taken += islice(waiting.values(), room - len(taken))
         for job in taken:
-            self._remove(job)
+            self.remove(job.key)
         return taken
+
+    def remove(self, key: str) -> None:
+        """Have the job with this key wait no more, if one does."""
+        self._calls.pop(key, None)
+        self._rest.pop(key, None)
 
     def _make_room(self, job: PushJob, now: float) -> list[Dropped]:
         if expired := self._expired(now):
@@ -59,7 +64,7 @@ class Backlog:
         least = job
         if job.kind is PushKind.CALL and self._rest:
             least = next(iter(self._rest.values()))
-            self._remove(least)
+            self.remove(least.key)
         return [Dropped(least, QUEUE_FULL)]
 
     def _expired(self, now: float) -> list[Dropped]:
@@ -71,9 +76,5 @@ class Backlog:
             (job.expires_at for job in waiting if job.expires_at > now), default=inf
         )
         for job in expired:
-            self._remove(job)
+            self.remove(job.key)
         return [Dropped(job, EXPIRED) for job in expired]
-
-    def _remove(self, job: PushJob) -> None:
-        self._calls.pop(job.key, None)
-        self._rest.pop(job.key, None)

@@ -20,12 +20,13 @@ class MemoryPushQueue:
         self._backlog = Backlog(capacity)
         self._arrived = asyncio.Event()
         self._taken: set[str] = set()
-        self._accepted: set[str] = set()
+        # Accepted or withdrawn.
+        self._done: set[str] = set()
         self._forget_at: list[tuple[float, str]] = []
 
     def put(self, job: PushJob) -> None:
-        """Have a job done soon; one of a key that is in hand or was accepted is done already."""
-        if job.key in self._taken or job.key in self._accepted:
+        """Have a job done soon; one of a key that is in hand or done for is not needed."""
+        if job.key in self._taken or job.key in self._done:
             return
         now = self._clock()
         for dropped in self._backlog.put(job, now=now):
@@ -33,6 +34,10 @@ class MemoryPushQueue:
             # Not in the turn of whoever puts: it may hear its own report.
             asyncio.get_running_loop().call_soon(self._bus.publish, dropped.job.reply_to, report)
         self._arrived.set()
+
+    def withdraw(self, key: str, expires_at: float) -> None:
+        self._backlog.remove(key)
+        self._finish(key, expires_at)
 
     async def take(self, room: int) -> list[PushJob]:
         while not self._backlog:
@@ -43,16 +48,21 @@ class MemoryPushQueue:
         return jobs
 
     async def is_ours(self, job: PushJob) -> bool:
+        if job.key in self._done:
+            self._taken.discard(job.key)
         return job.key in self._taken
 
     async def settle(self, job: PushJob, *, accepted: bool) -> None:
         self._taken.discard(job.key)
         if accepted:
-            self._accepted.add(job.key)
-            heapq.heappush(self._forget_at, (job.expires_at, job.key))
-        while self._forget_at and self._forget_at[0][0] <= self._clock():
-            self._accepted.discard(heapq.heappop(self._forget_at)[1])
+            self._finish(job.key, job.expires_at)
 
     def count(self) -> int:
         """How many jobs wait."""
         return len(self._backlog)
+
+    def _finish(self, key: str, expires_at: float) -> None:
+        self._done.add(key)
+        heapq.heappush(self._forget_at, (expires_at, key))
+        while self._forget_at and self._forget_at[0][0] <= self._clock():
+            self._done.discard(heapq.heappop(self._forget_at)[1])

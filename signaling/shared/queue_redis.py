@@ -69,6 +69,8 @@ class RedisPushQueue:
         self._names = _Names(prefix)
         self._capacity = capacity
         self._outbox = Backlog(capacity)
+        # Keys, and until when they matter.
+        self._withdrawn: dict[str, float] = {}
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -99,19 +101,27 @@ class RedisPushQueue:
         """Jobs that Redis has not got yet."""
         return len(self._outbox)
 
+    def withdraw(self, key: str, expires_at: float) -> None:
+        self._outbox.remove(key)
+        if len(self._withdrawn) >= self._capacity:
+            del self._withdrawn[next(iter(self._withdrawn))]
+        self._withdrawn[key] = expires_at
+        self._empty.clear()
+        self._arrived.set()
+
     async def put_through(self) -> None:
-        """Wait until all that was put is where workers find it."""
+        """Wait until all that was put or withdrawn is where workers find it."""
         await self._empty.wait()
 
     async def _run(self) -> None:
         outage = Outage("push queue")
         while True:
-            while not self._outbox:
+            while not self._outbox and not self._withdrawn:
                 self._empty.set()
                 self._arrived.clear()
                 await self._arrived.wait()
             batch = self._outbox.take(_BATCH)
-            while batch := self._living(batch):
+            while (batch := self._living(batch)) or self._withdrawn:
                 try:
                     await self._put_all(batch)
                 except TROUBLE as error:
@@ -120,6 +130,7 @@ class RedisPushQueue:
                     log.exception("push jobs cannot be queued")
                     for job in batch:
                         self._report(Dropped(job, "internal error"))
+                    self._withdrawn.clear()
                     break
                 else:
                     outage.over()
@@ -135,7 +146,7 @@ class RedisPushQueue:
 
     async def _put_all(self, batch: list[PushJob]) -> None:
         """Repeating it does no harm: what is in the queue already is not added."""
-        names = self._names
+        names, withdrawn = self._names, dict(self._withdrawn)
         async with self._redis.pipeline(transaction=False) as pipe:
             for job in batch:
                 marks = names.waiting + job.key, names.done + job.key
@@ -146,10 +157,18 @@ class RedisPushQueue:
                     *(GROUP, job.key, msgspec.msgpack.encode(job)),
                     *(_ms(job.expires_at), _ms(self._clock()), self._capacity, names.waiting),
                 )
-            answers: list[list[tuple[bytes, bytes]]] = await pipe.execute()
-        for reason, packed in chain.from_iterable(answers):
+            # Last: what was withdrawn may be in the batch.
+            for key, expires_at in withdrawn.items():
+                pipe.set(names.done + key, 1, px=self._life_ms(expires_at))
+            answers: list[Any] = await pipe.execute()
+        for key in withdrawn:
+            self._withdrawn.pop(key, None)
+        for reason, packed in chain.from_iterable(answers[: len(batch)]):
             if (dropped := _unpacked(packed)) is not None:
                 self._report(Dropped(dropped, reason.decode()))
+
+    def _life_ms(self, expires_at: float) -> int:
+        return max(1, _ms(expires_at) - _ms(self._clock()))
 
     def _report(self, dropped: Dropped) -> None:
         report = report_of(dropped.job, Step.DROPPED, at=self._clock(), reason=dropped.reason)

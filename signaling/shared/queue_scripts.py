@@ -1,8 +1,8 @@
 """What has to happen to the queue in Redis in one step, in Lua.
 
 A job is an entry of one of two streams, `calls` or `rest`, for one group of workers. `waiting:KEY`
-stands while a job of that key is in the queue or in hand, `done:KEY` once its push was accepted;
-both live as long as the job.
+stands while a job of that key is in the queue or in hand, `done:KEY` once its push was accepted or
+withdrawn; both live as long as the job.
 """
 
 # Adds a job, unless its key is in the queue or done; answers what had to go for it: pairs of a
@@ -71,7 +71,7 @@ local function is_owner(stream, group, id, consumer)
 end
 """
 
-# Whether a worker may send: the job is its own, and nobody's push of that key was accepted.
+# Whether a worker may send: the job is its own, and its key is not done.
 IS_OURS = (
     _OWNER
     + """
