@@ -316,53 +316,6 @@ class TestWaking:
         assert leg.reason is EndReason.CANCELLED
 
 
-class TestWithdrawn:
-    """A push that nobody has accepted when its call is over is not sent any more."""
-
-    async def test_a_call_that_ends_is_not_pushed_any_more(self, night: Night) -> None:
-        await night.register("mobile", "token")
-        mailbox = night.exchange.call()
-        job = await night.is_pushed()
-        night.report(job, Step.RETRYING, "provider is down")
-        mailbox.post(HungUp("alice"))
-        await night.exchange.finished()
-        assert night.queue.withdrawn == [job.key]
-
-    async def test_nor_is_one_that_another_device_answered(self, night: Night) -> None:
-        await night.register("mobile", "one", "two")
-        night.exchange.here.append(night.tab("desk", "desk"))
-        mailbox = night.exchange.call()
-        job = await night.is_pushed()
-        await night.rings("desk")
-        await answer(mailbox, "desk")
-        night.report(job, Step.FAILED, "provider is down")
-        assert len(night.pushed()) == 1
-        assert night.queue.withdrawn == [job.key]
-
-    async def test_nor_the_device_that_answered_by_itself(self, night: Night) -> None:
-        await night.register("mobile", "token")
-        mailbox = night.exchange.call()
-        job = await night.is_pushed()
-        night.appears(night.tab("app", "mobile"))
-        await answer(mailbox, "app")
-        assert night.queue.withdrawn == [job.key]
-
-    async def test_nor_one_whose_login_ended(self, night: Night) -> None:
-        await night.register("mobile", "token")
-        night.exchange.call()
-        job = await night.is_pushed()
-        night.waking.revoke(night.bob.id, login=night.login)
-        assert night.queue.withdrawn == [job.key]
-
-    async def test_what_was_accepted_is_left_alone(self, night: Night) -> None:
-        await night.register("mobile", "token")
-        mailbox = night.exchange.call()
-        night.report(await night.is_pushed(), Step.ACCEPTED)
-        mailbox.post(HungUp("alice"))
-        await night.exchange.finished()
-        assert night.queue.withdrawn == []
-
-
 class TestTooLate:
     async def cancelled(self, night: Night) -> str:
         """A call that was pushed and cancelled; nobody woke."""
