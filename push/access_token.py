@@ -91,13 +91,14 @@ class AccessToken:
             await asyncio.wait([self._renewing()])
         return self.current or self._failure
 
-    def suspect(self, token: str) -> None:
-        """The provider rejected this token: have a new one for the pushes after it."""
+    def suspect(self, token: str) -> bool:
+        """The provider rejected this token: whether there is, or will be, another one to try."""
         held = self._held
-        if held is None or held.token != token:
-            return
-        if asyncio.get_running_loop().time() - held.since >= self._pauses.trust_seconds:
+        if held is not None and held.token == token:
+            if asyncio.get_running_loop().time() - held.since < self._pauses.trust_seconds:
+                return False
             self._held = None
+        return True
 
     async def aclose(self) -> None:
         """Renew no more; a thread that still waits for the endpoint is left to end by itself."""

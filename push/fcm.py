@@ -96,9 +96,10 @@ class FcmSender:
         answer = await self._https.post(project.url, body, headers, seconds=left)
         if isinstance(answer, Outcome):
             return answer
-        if answer.status == 401:
-            project.token.suspect(token)
-        return fcm_outcome(answer, now=self._clock())
+        outcome = fcm_outcome(answer, now=self._clock())
+        if answer.status == 401 and project.token.suspect(token):
+            return Outcome(Verdict.UNSENT, outcome.reason)
+        return outcome
 
     async def aclose(self) -> None:
         for project in self._projects.values():
