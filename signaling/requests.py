@@ -30,7 +30,7 @@ from signaling.sessions import Session, Sessions
 from signaling.shared import messages
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Done, Result
-from signaling.shared.reasons import EndedBy, EndReason
+from signaling.shared.reasons import SIP_CODE, EndedBy, EndReason
 from signaling.switchboard import Switchboard
 
 Answer = Result | Awaitable[Result]
@@ -86,6 +86,14 @@ class Requests:
         ended = await self._switchboard.how_it_ended(call, owner, device)
         if ended is not None:
             session.send(_ended(ended))
+            return
+        try:
+            self._switchboard.find(call, owner)
+        except NoSuchCall:
+            # Lost in a crash: the phone was pushed, and shows a call until it hears of its end.
+            reason = EndReason.SERVER_RESTART
+            by, code = EndedBy.SERVER.value, SIP_CODE[reason]
+            session.send(messages.CallEnded(call, reason.value, code, by, seconds=0.0))
 
     def resumed(self, session: Session) -> None:
         self._switchboard.touch(session.id, Attached(session.id))

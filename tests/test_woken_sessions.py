@@ -140,3 +140,13 @@ async def test_a_device_that_is_away_is_pushed_at_once(world: World, bell: Bell)
     await alice.start()
     assert (await alice.hears("call.progress"))["state"] == "waking"
     assert bell.pushed == [PushKind.CALL]
+
+
+async def test_a_device_that_was_woken_for_a_call_nobody_knows_hears_that_it_is_over(
+    world: World, bell: Bell
+) -> None:
+    """As after a server that was killed while it rang: a phone shows the call until it is told."""
+    call = "0f6c1c52-6f8e-4d55-8a6b-0d3c2f0e9a11"
+    bob = await woken(world, call)
+    end = await bob.hears("call.ended")
+    assert (end["call"], end["reason"], end["by"]) == (call, "server_restart", "server")
