@@ -72,3 +72,17 @@ async def test_a_call_that_no_provider_takes_ends_at_once(night: Night, verdict:
         assert sorted(push.token for push in carrier.sent) == ["one", "two"]
     left = await night.records.push_targets.of_account(night.bob.id)
     assert len(left) == (0 if verdict is Verdict.DEAD else 2)
+
+
+async def test_a_push_that_is_tried_again_is_not_once_the_call_is_over(night: Night) -> None:
+    await night.register("mobile", "token")
+    carrier = Carrier(Verdict.RETRY)
+    async with worked_by(night, carrier):
+        mailbox = night.exchange.call()
+        await until(lambda: carrier.sent)
+        carrier.verdict = Verdict.ACCEPTED
+        mailbox.post(HungUp("alice"))
+        await night.exchange.finished()
+        # The second attempt would have come half a second later.
+        await asyncio.gather(*(each for each in asyncio.all_tasks() if each.get_name() == "push"))
+        assert [push.data["kind"] for push in carrier.sent] == ["call", "ended"]
