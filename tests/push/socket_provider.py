@@ -63,6 +63,9 @@ class SocketProvider:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             push, _, worker = (await reader.readline()).decode().strip().partition(" ")
+            if not push:
+                # Its worker was killed before it wrote.
+                return
             self.received.append((push, worker))
             self.news.set()
             if self.answers(len(self.received)):
