@@ -16,6 +16,7 @@ from tests.end_to_end.linphone import Line, Linphone
 from tests.end_to_end.ports import take_ports
 from tests.end_to_end.server import ALICE, BOB, CAROL, Person, Server, running_server
 from tests.end_to_end.sounds import Sounds, make_sounds
+from tests.end_to_end.waking import Waking, waking_server
 from tests.end_to_end.wsclient import Clients, clients
 
 NAMESPACE = "wsphone0"
@@ -57,6 +58,13 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     """The server that most tests call through: alice, bob and carol, rings of five seconds."""
     folder = tmp_path_factory.mktemp("server")
     async with running_server(folder, (ALICE, BOB, CAROL)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def waking(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Waking]:
+    """A server that wakes phones by push services of ours: alice and bob."""
+    async with waking_server(tmp_path_factory.mktemp("waking"), (ALICE, BOB)) as running:
         yield running
 
 

@@ -154,10 +154,12 @@ class Linphone:
     async def start(
         cls, line: Line, folder: Path, *, speech: Path, auto_answer: bool = False
     ) -> "Linphone":
+        """Start it; one that ran in `folder` before is the same telephone again."""
         home = folder / "home"
-        (home / ".local/share/linphone").mkdir(parents=True)
+        (home / ".local/share/linphone").mkdir(parents=True, exist_ok=True)
         configuration = folder / "linphonerc"
-        configuration.write_text(line.configuration())
+        if not configuration.exists():
+            configuration.write_text(line.configuration())
         program = await Program.start(
             "linphonec",
             *("-c", str(configuration), "-d", "5", "-l", str(folder / "debug.log")),
@@ -253,6 +255,13 @@ class Linphone:
     async def told_by_reports(self) -> None:
         """Wait until it has received a sender report (RTCP) on what it hears."""
         await eventually(self._read_log, lambda log: "receiving RTCP SR" in log)
+
+    def last_call_id(self) -> str:
+        """The Call-ID of the last INVITE that it was sent or sent."""
+        invites = re.split(r"^INVITE ", self._log_text(), flags=re.MULTILINE)
+        found = re.search(r"^Call-ID: *(\S+)", invites[-1], re.MULTILINE)
+        assert found is not None
+        return found[1]
 
     def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""
