@@ -47,6 +47,7 @@ def says(state: str) -> Callable[[Params], bool]:
 
 async def answers(app: App, call: str, caller: Client) -> None:
     """The app takes the call, and the caller hangs up in the end."""
+    assert (await app.client.request("call.accept", call=call))["offer"] == OFFER
     await app.client.request("call.answer", call=call, media=1, answer=ANSWER)
     assert (await caller.event("call.answered"))["answer"] == ANSWER
     await caller.request("call.hangup", call=call)
@@ -305,3 +306,44 @@ async def test_a_device_that_looks_awake_and_does_not_say_that_it_rings_is_pushe
     await answers(awake, call, caller)
     assert (await frozen.bell.heard("ended"))[0]["reason"] == "answered_elsewhere"
     assert awake.bell.arrived() == []
+
+
+async def test_a_device_in_the_background_is_pushed_and_told_at_once(
+    waking: Waking, wire: Clients, caller: Client
+) -> None:
+    bob = await waking.awake(wire, BOB)
+    await bob.client.request("session.state", app_state="background")
+    call = await caller.call("bob")
+    assert (await bob.client.event("call.incoming"))["call"] == call
+    # One in the foreground would not be pushed any more.
+    await bob.client.request("call.ringing", call=call)
+    assert (await bob.bell.rings())["call"] == call
+    await answers(bob, call, caller)
+
+
+async def test_a_missed_call_is_told_to_a_device_that_wants_to_know(
+    waking: Waking, wire: Clients, caller: Client
+) -> None:
+    bob = await waking.awake(wire, BOB)
+    await bob.client.request("device.set_push", targets=[bob.bell.target], missed=True)
+    await bob.client.close()
+    call = await caller.call("bob")
+    await bob.bell.rings()
+    await caller.request("call.hangup", call=call)
+    (missed,) = await bob.bell.heard("missed")
+    assert (missed["call"], missed["reason"]) == (call, "cancelled")
+
+
+async def test_a_token_moves_to_another_account_once_the_phone_has_echoed_a_push(
+    waking: Waking, wire: Clients, caller: Client
+) -> None:
+    bob = await waking.asleep(wire, BOB)
+    told = await caller.request("device.set_push", targets=[bob.bell.target])
+    assert told == {"proofs": 1, "refused": 0}
+    (proof,) = await bob.bell.heard("proof")
+    assert "call" not in proof
+    await caller.request("device.prove_push", nonce=proof["nonce"])
+    await caller.call("bob")
+    assert (await caller.event("call.ended"))["reason"] == "unavailable"
+    assert bob.bell.of("call") == []
+    await caller.request("device.set_push", targets=[])

@@ -1,8 +1,7 @@
 """A Linphone that asks to be woken by push disappears, is woken, and takes the call."""
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -11,20 +10,20 @@ from playwright.async_api import expect
 
 from tests.end_to_end.audio import assert_heard
 from tests.end_to_end.browser import Ended, Softphone
-from tests.end_to_end.linphone import ENDED_NORMALLY, Line, Linphone
+from tests.end_to_end.conftest import PutInPocket
+from tests.end_to_end.linphone import ENDED_NORMALLY
 from tests.end_to_end.listening import hear
-from tests.end_to_end.ports import take_ports
 from tests.end_to_end.server import ALICE, BOB, Server
 from tests.end_to_end.sounds import Sounds
-from tests.end_to_end.waking import Waking, forget_devices
-from tests.end_to_end.wsclient import Clients
+from tests.end_to_end.waking import Waking, by_google, forget_devices
+from tests.end_to_end.wsclient import ANSWER, Clients
 from tests.push.fake_apns import APP
-from tests.push.fake_fcm import PROJECT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TOKEN = "registration-of-a-linphone"
-BY_GOOGLE = f"pn-provider=fcm;pn-param={PROJECT};pn-prid={TOKEN};pn-silent=1;pn-timeout=0"
+UNDERSTOOD = 2.5
+"""The least PESQ here: how well such a call sounds does not depend on who was woken for it."""
+
 VOIP, REMOTE = "0a" * 32, "0b" * 32
 BY_APPLE = (
     f"pn-provider=apns;pn-param=ABCD1234.{APP}.voip&remote"
@@ -38,56 +37,6 @@ def server(waking: Waking) -> Server:
     return waking.server
 
 
-class Pocket:
-    """bob's telephone: it comes and goes without a word, and stays the same one."""
-
-    def __init__(self, line: Line, folder: Path, speech: Path, programs: AsyncExitStack) -> None:
-        self._line = line
-        self._folder = folder
-        self._speech = speech
-        self._programs = programs
-
-    async def registers_and_disappears(self) -> None:
-        phone = await self._start()
-        try:
-            await phone.registered()
-        finally:
-            await phone.kill()
-
-    async def is_woken(self) -> Linphone:
-        """Start it again, as a push does with an app, and wait until it is registered."""
-        phone = await self._start()
-        self._programs.push_async_callback(phone.close)
-        await phone.registered()
-        return phone
-
-    async def _start(self) -> Linphone:
-        return await Linphone.start(self._line, self._folder, speech=self._speech)
-
-
-PutInPocket = Callable[[str], Pocket]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def pocket(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[PutInPocket]:
-    """Makes bob's telephone, with what its Contact says of pushes; it is forgotten afterwards."""
-
-    def make(parameters: str) -> Pocket:
-        ports = take_ports()
-        line = Line(
-            user=BOB.name,
-            secret=BOB.secret,
-            registrar=server.ports.sip,
-            sip_port=ports.sip,
-            rtp_port=ports.media_min,
-            contact_parameters=parameters,
-        )
-        return Pocket(line, tmp_path / "phone", sounds.b.looped, programs)
-
-    async with AsyncExitStack() as programs:
-        yield make
-
-
 @pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def fresh(wire: Clients) -> AsyncIterator[None]:
     """After a test bob has no telephone to push any more."""
@@ -98,29 +47,30 @@ async def fresh(wire: Clients) -> AsyncIterator[None]:
 async def test_a_linphone_that_is_gone_is_woken_by_google_and_both_hear_each_other(
     waking: Waking, pocket: PutInPocket, alice: Softphone, sounds: Sounds, tmp_path: Path
 ) -> None:
-    phone = pocket(BY_GOOGLE)
+    token = "registration-of-a-linphone"
+    phone = pocket(by_google(token))
     await phone.registers_and_disappears()
     await alice.dial("bob")
     await expect(alice.part("call")).to_contain_text("Waking")
-    message = await waking.message_for(TOKEN)
+    message = await waking.message_for(token)
     assert message["android"]["priority"].lower() == "high"
     assert message["data"]["from-uri"] == "sip:alice@wsphone.local"
 
     bob = await phone.is_woken()
     assert "alice" in await bob.rings()
-    assert bob.last_call_id() == message["data"]["call-id"]
+    assert bob.call_ids() == [message["data"]["call-id"]]
     await expect(alice.part("call")).to_contain_text("Ringing")
     bob.answer()
     await alice.talks()
     await bob.talks()
-    await hear(tmp_path, (alice, sounds.b))
+    await hear(tmp_path, (alice, sounds.b), least_pesq=UNDERSTOOD)
     await alice.hang_up()
     assert (await alice.ended(), await bob.ended()) == (
         Ended("hangup", "caller"),
         ENDED_NORMALLY,
     )
-    assert_heard(bob.recording, sounds.a.once)
-    assert waking.messages(TOKEN) == [message]
+    assert_heard(bob.recording, sounds.a.once, least_pesq=UNDERSTOOD)
+    assert waking.messages(token) == [message]
 
 
 async def test_a_linphone_is_woken_by_apple_with_the_call_id_of_the_invite_that_follows(
@@ -139,10 +89,43 @@ async def test_a_linphone_is_woken_by_apple_with_the_call_id_of_the_invite_that_
 
     bob = await phone.is_woken()
     await bob.rings()
-    assert bob.last_call_id() == told["aps"]["call-id"]
+    assert bob.call_ids() == [told["aps"]["call-id"]]
     assert (await alice.event("call.progress"))["state"] == "ringing"
     bob.answer()
     await alice.event("call.answered")
     await alice.request("call.hangup", call=call)
     assert await bob.ended() == ENDED_NORMALLY
     assert waking.pushes(VOIP) == [push] and waking.pushes(REMOTE) == []
+
+
+@pytest.mark.parametrize(
+    ("is_answered", "reason"),
+    [
+        pytest.param(False, 'SIP;cause=487;text="cancelled"', id="given up"),
+        pytest.param(True, 'SIP;cause=200;text="answered_elsewhere"', id="answered elsewhere"),
+    ],
+)
+async def test_a_linphone_that_wakes_too_late_is_shown_the_call_and_how_it_ended(
+    waking: Waking, pocket: PutInPocket, wire: Clients, *, is_answered: bool, reason: str
+) -> None:
+    token = f"registration-of-a-late-linphone-{is_answered}"
+    phone = pocket(by_google(token))
+    await phone.registers_and_disappears()
+    alice = await wire.online(ALICE, device="desk")
+    tablet = await wire.online(BOB, device="tablet")
+    call = await alice.call("bob")
+    await tablet.event("call.incoming")
+    missed = (await waking.message_for(token))["data"]["call-id"]
+    if is_answered:
+        await tablet.request("call.answer", call=call, media=1, answer=ANSWER)
+        await alice.event("call.answered")
+    else:
+        await alice.request("call.hangup", call=call)
+
+    bob = await phone.is_woken()
+    await bob.rings()
+    await bob.ended()
+    assert (bob.call_ids(), bob.last_reason()) == ([missed], reason)
+    if is_answered:
+        await alice.request("call.hangup", call=call)
+        assert (await tablet.event("call.ended"))["reason"] == "hangup"

@@ -4,13 +4,14 @@ import itertools
 import json
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msgspec import to_builtins
 
+from tests.end_to_end.linphone import Line, Linphone
 from tests.end_to_end.server import Person, Server, running_server
 from tests.end_to_end.waiting import eventually
 from tests.end_to_end.wsclient import Client, Clients, Params
@@ -172,6 +173,38 @@ class Waking:
             "subscription": {"endpoint": given["endpoint"], "keys": keys},
         }
         return Bell(target, lambda: [json.loads(each.payload) for each in self.web.pushed[first:]])
+
+
+def by_google(token: str) -> str:
+    """What a Linphone says in its Contact to be woken by Google (RFC 8599)."""
+    return f"pn-provider=fcm;pn-param={PROJECT};pn-prid={token};pn-silent=1;pn-timeout=0"
+
+
+class Pocket:
+    """bob's telephone: it comes and goes without a word, and stays the same one."""
+
+    def __init__(self, line: Line, folder: Path, speech: Path, programs: AsyncExitStack) -> None:
+        self._line = line
+        self._folder = folder
+        self._speech = speech
+        self._programs = programs
+
+    async def registers_and_disappears(self) -> None:
+        phone = await self._start()
+        try:
+            await phone.registered()
+        finally:
+            await phone.kill()
+
+    async def is_woken(self) -> Linphone:
+        """Start it again, as a push does with an app, and wait until it is registered."""
+        phone = await self._start()
+        self._programs.push_async_callback(phone.close)
+        await phone.registered()
+        return phone
+
+    async def _start(self) -> Linphone:
+        return await Linphone.start(self._line, self._folder, speech=self._speech)
 
 
 async def forget_devices(wire: Clients, person: Person) -> None:
