@@ -78,7 +78,7 @@ async def test_each_service_is_told_how_urgent_a_call_is_and_how_long(
     waking: Waking, wire: Clients, caller: Client
 ) -> None:
     apps = {
-        provider: await waking.asleep(wire, BOB, provider=provider, device=provider)
+        provider: await waking.asleep(wire, BOB, provider=provider)
         for provider in ("fcm", "apns", "webpush")
     }
     call = await caller.call("bob")
@@ -116,8 +116,8 @@ async def test_one_that_wakes_after_the_caller_gave_up_first_hears_how_it_ended(
 async def test_a_call_that_is_over_is_taken_from_the_screen_but_never_by_a_voip_push(
     waking: Waking, wire: Clients, caller: Client
 ) -> None:
-    iphone = await waking.asleep(wire, BOB, provider="apns", device="iphone")
-    android = await waking.asleep(wire, BOB, provider="fcm", device="android")
+    iphone = await waking.asleep(wire, BOB, provider="apns")
+    android = await waking.asleep(wire, BOB, provider="fcm")
     call = await caller.call("bob")
     await iphone.bell.rings()
     await android.bell.rings()
@@ -140,7 +140,7 @@ async def test_one_that_wakes_when_another_device_has_answered_hears_so(
     waking: Waking, wire: Clients, caller: Client, *, is_over: bool
 ) -> None:
     mobile = await waking.asleep(wire, BOB)
-    tablet = await waking.asleep(wire, BOB, provider="apns", device="tablet")
+    tablet = await waking.asleep(wire, BOB, provider="apns")
     call = await caller.call("bob")
     await mobile.bell.rings()
     await tablet.bell.rings()
@@ -208,7 +208,7 @@ async def test_a_token_that_is_dead_ends_the_call_at_once_and_is_forgotten(
 ) -> None:
     bob = await waking.asleep(wire, BOB, provider=provider)
     desk = await wire.online(BOB, device="desk")
-    assert await pushed_devices(desk) == ["mobile"]
+    assert await pushed_devices(desk) == [bob.device]
     await desk.close()
     bury(waking, bob)
     call = await caller.call("bob")
@@ -223,13 +223,13 @@ async def test_a_token_that_is_dead_ends_the_call_at_once_and_is_forgotten(
 async def test_of_two_devices_one_is_dead_and_the_other_one_answers(
     waking: Waking, wire: Clients, caller: Client
 ) -> None:
-    dead = await waking.asleep(wire, BOB, provider="fcm", device="old")
-    bob = await waking.asleep(wire, BOB, provider="apns", device="new")
+    dead = await waking.asleep(wire, BOB, provider="fcm")
+    bob = await waking.asleep(wire, BOB, provider="apns")
     bury(waking, dead)
     call = await caller.call("bob")
     await bob.bell.rings()
     assert (await bob.wake(call))[0] == "call.incoming"
-    await eventually(lambda: pushed_devices(bob.client), lambda devices: devices == ["new"])
+    await eventually(lambda: pushed_devices(bob.client), lambda devices: devices == [bob.device])
     await answers(bob, call, caller)
 
 
@@ -271,7 +271,7 @@ async def test_while_a_service_is_down_it_is_asked_again_and_then_the_caller_hea
     assert (await caller.event("call.ended"))["reason"] == "unavailable"
     assert 1 < 100 - left() <= 5
     desk = await wire.online(BOB, device="desk")
-    assert await pushed_devices(desk) == ["mobile"]
+    assert await pushed_devices(desk) == [bob.device]
 
 
 async def test_a_device_that_loses_its_socket_while_it_rings_is_pushed_at_once(
@@ -298,7 +298,7 @@ async def test_a_device_that_looks_awake_and_does_not_say_that_it_rings_is_pushe
     waking: Waking, wire: Clients, caller: Client
 ) -> None:
     frozen = await waking.awake(wire, BOB)
-    awake = await waking.awake(wire, BOB, device="tablet")
+    awake = await waking.awake(wire, BOB)
     call = await caller.call("bob")
     await awake.client.event("call.incoming")
     await awake.client.request("call.ringing", call=call)

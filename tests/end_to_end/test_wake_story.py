@@ -139,7 +139,7 @@ async def test_an_operator_reads_every_hop_of_push_socket_sip_and_media(
     (sleeper,) = (leg for leg in told if leg.startswith("wake wake:sip-"))
     expected = {
         caller: CALLER,
-        "wake wake:mobile": PUSHES_TO_APP,
+        f"wake wake:{app.device}": PUSHES_TO_APP,
         app_leg: APP,
         sleeper: PUSHES_TO_LINPHONE,
         contact: LINPHONE,
@@ -149,7 +149,7 @@ async def test_an_operator_reads_every_hop_of_push_socket_sip_and_media(
         leg: [] for leg in expected
     }, story
     fates = [
-        "wake wake:mobile was woken, and came",
+        f"wake wake:{app.device} was woken, and came",
         f"{sleeper} was woken, and came",
         f"{app_leg} rang, and was not answered (answered_elsewhere)",
         f"{contact} answered (hangup)",

@@ -75,6 +75,7 @@ class Bell:
 class App:
     """An app on a phone in a pocket: a client without a socket, until a push wakes it."""
 
+    device: str
     client: Client
     bell: Bell
     url: str
@@ -109,24 +110,22 @@ class Waking:
         """A token or subscription that nobody had before."""
         return {"apns": self._voip, "fcm": self._fcm, "webpush": self._web}[provider]()
 
-    async def asleep(
-        self, wire: Clients, person: Person, *, provider: str = "fcm", device: str = "mobile"
-    ) -> App:
+    async def asleep(self, wire: Clients, person: Person, *, provider: str = "fcm") -> App:
         """An app that has said how it is pushed, and left."""
-        app = await self.awake(wire, person, provider=provider, device=device)
+        app = await self.awake(wire, person, provider=provider)
         await app.client.close()
         return app
 
-    async def awake(
-        self, wire: Clients, person: Person, *, provider: str = "fcm", device: str = "mobile"
-    ) -> App:
+    async def awake(self, wire: Clients, person: Person, *, provider: str = "fcm") -> App:
         """An app that has said how it is pushed, and is connected."""
+        # What a device of an earlier test missed is not told to this one.
+        device = f"mobile-{next(_numbers)}"
         client = await wire.log_in(person, device=device)
         await client.connect(self.server.url)
         opened = await client.open()
         # What a browser is given to subscribe with: its service takes no other key.
         self.web.public_key = opened["server"]["push"]["webpush_key"]
-        app = App(client, self.bell(provider), self.server.url)
+        app = App(device, client, self.bell(provider), self.server.url)
         assert await app.allow_pushes() == {"proofs": 0, "refused": 0}
         return app
 
