@@ -9,7 +9,7 @@ import pytest_asyncio
 from tests.end_to_end.browser import Softphone
 from tests.end_to_end.conftest import PutInPocket
 from tests.end_to_end.linphone import Linphone
-from tests.end_to_end.relay import relay
+from tests.end_to_end.relay import Relay, relay
 from tests.end_to_end.server import BOB, Outcome, Server, run_wsphone
 from tests.end_to_end.waiting import eventually
 from tests.end_to_end.waking import App, Waking, by_google, forget_devices
@@ -69,17 +69,15 @@ async def fresh(waking: Waking, wire: Clients) -> AsyncIterator[None]:
     await forget_devices(wire, BOB)
 
 
-async def ring_app(waking: Waking, app: App) -> str:
+async def ring_app(line: Relay, app: App) -> str:
     """The app is woken, rings, and loses its socket for a moment; the call's id."""
-    ports = waking.server.ports
     call: str = (await app.bell.rings())["call"]
-    async with relay(ports.relay, ports.http) as line:
-        app.url = line.url
-        await app.wake(call)
-        await app.client.request("call.ringing", call=call)
-        await line.cut()
-        await line.restore()
-        assert (await app.client.resume(line.url))["resumed"] is True
+    app.url = line.url
+    await app.wake(call)
+    await app.client.request("call.ringing", call=call)
+    await line.cut()
+    await line.restore()
+    assert (await app.client.resume(line.url))["resumed"] is True
     return call
 
 
@@ -127,9 +125,12 @@ async def test_an_operator_reads_every_hop_of_push_socket_sip_and_media(
     await phone.registers_and_disappears()
     waking.google.script.append(error(503))
     await alice.dial("bob")
-    call = await ring_app(waking, app)
-    await waking.message_for(token)
-    await talk(alice, await phone.is_woken())
+    ports = waking.server.ports
+    async with relay(ports.relay, ports.http) as line:
+        call = await ring_app(line, app)
+        await waking.message_for(token)
+        await talk(alice, await phone.is_woken())
+        await app.client.close()
 
     story = await show(waking, call)
     told = lanes(story)
