@@ -50,6 +50,8 @@ _PUSHED = (Verdict.ASLEEP, Verdict.NOT_PUSHED)
 _REASON_OF = {
     Verdict.REFUSED: (What.REFUSED,),
     Verdict.NO_MEDIA: (What.MEDIA_REFUSED,),
+    # That somebody else answered may mean what the same device came as.
+    Verdict.WOKE: (),
     Verdict.NOT_PUSHED: (What.PUSH_FAILED, What.PUSH_DROPPED, What.PUSH_GIVEN_UP),
 }
 

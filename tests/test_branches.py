@@ -1,5 +1,7 @@
 """What a timeline comes to: why each endpoint did or did not ring."""
 
+from dataclasses import replace
+
 import pytest
 
 from signaling.branches import Branch, Verdict, branches, set_up
@@ -86,6 +88,14 @@ def test_a_device_that_comes_was_woken_unless_its_push_failed(
         ("wake", verdict),
         ("session", Verdict.SILENT),
     ]
+
+
+def test_one_that_woke_is_not_said_to_have_lost_to_what_it_came_as() -> None:
+    told_end = replace(hop(What.TOLD_END, 5.0, "wake"), reason="answered_elsewhere")
+    sleeper = [hop(What.PUSH_ASKED, 0.1, "wake"), hop(What.PUSH_ACCEPTED, 0.2, "wake"), told_end]
+    came = [hop(What.APPEARED, 3.0, "contact"), hop(What.ANSWERED, 5.0, "contact")]
+    told = [(each.verdict, each.reason) for each in branches([*sleeper, *came])]
+    assert told[0] == (Verdict.WOKE, None)
 
 
 def test_late_pushes_of_a_device_are_told_together() -> None:

@@ -44,7 +44,11 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A phone refreshed its binding from elsewhere, where nothing sent before reached it."""
+    """A phone refreshed its binding, and what was sent before may not have reached it.
+
+    It does so from elsewhere, or it was started again: until then it keeps its Call-ID
+    (RFC 3261 10.2).
+    """
 
     contact: Contact
 
@@ -228,7 +232,7 @@ class Registrar:
             known = before.get(contact.id)
             if known is None:
                 self._events.append(Added(contact))
-            elif (known.flow, known.uri) != (contact.flow, contact.uri):
+            elif _way(known) != _way(contact):
                 self._events.append(Moved(contact))
         if wanted:
             self._bindings[aor] = wanted
@@ -280,3 +284,7 @@ def _listed(contacts: Iterable[Contact], now: float) -> list[Pair]:
         )
         for contact in contacts
     ]
+
+
+def _way(contact: Contact) -> tuple[Flow, str, str]:
+    return contact.flow, contact.uri, contact.call_id

@@ -144,7 +144,11 @@ class Registrations:
             headers += await self._push.keep(account.id, admitted.phone, told)
         self._agent.respond(received, answer.code, *headers)
         for contact in appeared:
+            self._hasten(contact.flow)
             self._appeared(_endpoint(account, contact))
+
+    def _hasten(self, flow: Flow) -> None:
+        self._agent.do(lambda stack, now: stack.hasten(flow, now))
 
     def _note(self, aor: str, flow: Flow) -> None:
         """Remember what rests on the flow, and spare its host while anything does."""

@@ -186,6 +186,10 @@ class SipStack:
         for leg in [leg for leg in self._legs.values() if leg.flow == flow]:
             self._perform(leg, leg.on_lost(now), now)
 
+    def hasten(self, flow: Flow, now: float) -> None:
+        """A phone listens there again: what it has not answered is sent once more."""
+        self._transactions.hasten(flow, now)
+
     def receive(self, data: bytes, flow: Flow, now: float) -> None:
         """Take one datagram, or one message of a stream. What is not SIP gets no answer."""
         if not data.strip(b"\r\n"):

@@ -95,6 +95,16 @@ class TransactionLayer(Generic[U]):
             transaction.feed(On.ABANDON, now)
             self._arm(transaction)
 
+    def hasten(self, flow: Flow, now: float) -> None:
+        """Repeat at once what waits there for its first answer: somebody listens again.
+
+        The next repeat of an INVITE may be sixteen seconds away by then.
+        """
+        for transaction, _ in list(self._clients.values()):
+            waits = transaction.state in (State.CALLING, State.TRYING)
+            if waits and transaction.flow == flow and not flow.reliable:
+                self._serve(transaction, On.REPEAT, now)
+
     # Server transactions.
 
     def find(self, key: Key) -> Transaction | None:

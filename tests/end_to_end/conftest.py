@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,12 +17,14 @@ from tests.end_to_end.linphone import Line, Linphone
 from tests.end_to_end.ports import take_ports
 from tests.end_to_end.server import ALICE, BOB, CAROL, Person, Server, running_server
 from tests.end_to_end.sounds import Sounds, make_sounds
+from tests.end_to_end.waking import Pocket, Waking, waking_server
 from tests.end_to_end.wsclient import Clients, clients
 
 NAMESPACE = "wsphone0"
 
 StartLinphone = Callable[..., Awaitable[Linphone]]
 StartBaresip = Callable[..., Awaitable[Baresip]]
+PutInPocket = Callable[[str], Pocket]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -57,6 +60,13 @@ async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     """The server that most tests call through: alice, bob and carol, rings of five seconds."""
     folder = tmp_path_factory.mktemp("server")
     async with running_server(folder, (ALICE, BOB, CAROL)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def waking(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Waking]:
+    """A server that wakes phones by push services of ours: alice and bob."""
+    async with waking_server(tmp_path_factory.mktemp("waking"), (ALICE, BOB)) as running:
         yield running
 
 
@@ -158,3 +168,24 @@ async def wire(server: Server) -> AsyncIterator[Clients]:
     """Clients of the bare protocol."""
     async with clients(server.url) as group:
         yield group
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def pocket(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[PutInPocket]:
+    """Makes bob's telephone, with what its Contact says of pushes; it is forgotten afterwards."""
+
+    def make(parameters: str) -> Pocket:
+        ports = take_ports()
+        line = Line(
+            user=BOB.name,
+            secret=BOB.secret,
+            registrar=server.ports.sip,
+            sip_port=ports.sip,
+            rtp_port=ports.media_min,
+            contact_parameters=parameters,
+            instance=str(uuid.uuid4()),
+        )
+        return Pocket(line, tmp_path / "phone", sounds.b.looped, programs)
+
+    async with AsyncExitStack() as programs:
+        yield make

@@ -103,6 +103,8 @@ class Line:
     transport: str = "udp"
     contact_parameters: str = ""
     """What stands on its Contact URI: how it is woken by push."""
+    instance: str | None = None
+    """The UUID by which it is known again; without it each start makes another one."""
     settings_from: str | None = None
     """Where it fetches its account, instead of having one from the start."""
 
@@ -117,6 +119,8 @@ class Line:
             default_proxy=-1 if self.registrar is None else 0,
             max_calls=self.max_calls,
         )
+        if self.instance is not None:
+            text += f"uuid={self.instance}\n"
         if self.settings_from is not None:
             text += f"config-uri={self.settings_from}\n"
         if self.registrar is not None:
@@ -154,8 +158,9 @@ class Linphone:
     async def start(
         cls, line: Line, folder: Path, *, speech: Path, auto_answer: bool = False
     ) -> "Linphone":
+        """Start it in `folder`, where it may have run before."""
         home = folder / "home"
-        (home / ".local/share/linphone").mkdir(parents=True)
+        (home / ".local/share/linphone").mkdir(parents=True, exist_ok=True)
         configuration = folder / "linphonerc"
         configuration.write_text(line.configuration())
         program = await Program.start(
@@ -253,6 +258,12 @@ class Linphone:
     async def told_by_reports(self) -> None:
         """Wait until it has received a sender report (RTCP) on what it hears."""
         await eventually(self._read_log, lambda log: "receiving RTCP SR" in log)
+
+    def call_ids(self) -> list[str]:
+        """The Call-IDs of the INVITEs that it was sent or sent, each once, in their order."""
+        invites = re.split(r"^INVITE ", self._log_text(), flags=re.MULTILINE)[1:]
+        found = [re.search(r"^Call-ID: *(\S+)", each, re.MULTILINE) for each in invites]
+        return list(dict.fromkeys(match[1] for match in found if match))
 
     def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""

@@ -134,6 +134,15 @@ class Client:
         except TimeoutError:
             raise AssertionError(f"no {method} came, but {self._events}") from None
 
+    async def first_event(self) -> tuple[str, Params]:
+        """Wait for an event and take the oldest one that was not taken; its method and params."""
+        try:
+            async with asyncio.timeout(SECONDS), self._changed:
+                await self._changed.wait_for(lambda: self._events)
+                return self._events.pop(0)
+        except TimeoutError:
+            raise AssertionError("no event came") from None
+
     def has(self, method: str) -> bool:
         """Whether such an event came and was not taken."""
         return any(name == method for name, _ in self._events)

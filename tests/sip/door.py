@@ -115,6 +115,7 @@ class Door:
         expires: str = "120",
         contact: str | None = None,
         name: str = "alice",
+        call_id: str | None = None,
     ) -> Response | None:
         """Send a REGISTER that was not seen before; its answer, or None when there is none."""
         number = next(self._serial)
@@ -127,13 +128,14 @@ class Door:
         )
         if contact is not None:
             raw = re.sub(rb"Contact: [^\r]*", lambda _: f"Contact: {contact}".encode(), raw)
+        if call_id is not None:
+            raw = re.sub(rb"Call-ID: [^\r]*", b"Call-ID: " + call_id.encode(), raw)
         self.sent.clear()
         self.agent.receive(raw, flow)
         await until(lambda: self.sent or not self.agent.counts()["pending"])
         if not self.sent:
             return None
-        response = parse(self.sent[-1][0])
-        assert isinstance(response, Response)
+        (response,) = self.responses()
         return response
 
     async def sign(self, flow: Flow, secret: str, *, expires: str = "120") -> int | None:
@@ -149,12 +151,15 @@ class Door:
         name: str = "alice",
         expires: str = "120",
         contact: str | None = None,
+        call_id: str | None = None,
     ) -> Response | None:
-        """As `sign`, with a Contact of the test's; the answer."""
+        """As `sign`, with a Contact and a Call-ID of the test's; the answer."""
         challenged = await self.ask(flow)
         if challenged is None:
             return None
         challenge = challenged.headers.first("www-authenticate") or ""
         value = authorization(challenge, name, secret, "REGISTER", URI, cnonce="0a4f113b")
         signed = f"Authorization: {value}"
-        return await self.ask(flow, signed, expires=expires, contact=contact, name=name)
+        return await self.ask(
+            flow, signed, expires=expires, contact=contact, name=name, call_id=call_id
+        )

@@ -51,6 +51,43 @@ class TestOutgoingInvite:
         assert invite.contacts[0].uri.parameter("transport") == "tcp"
 
 
+class TestHasten:
+    """RFC 3261 17.1.1.2: repeats get rarer, and a phone that was started meanwhile waits."""
+
+    def test_what_is_not_answered_is_sent_again_to_one_who_listens_again(self, desk: Desk) -> None:
+        invite = desk.calling()
+        desk.wait(8.0)
+        desk.requests()
+        desk.stack.hasten(PEER, desk.now)
+        assert [bytes(each) for each in desk.requests()] == [bytes(invite)]
+
+    def test_the_next_repeat_comes_when_it_would_have_come(self, desk: Desk) -> None:
+        desk.calling()
+        before = desk.stack.next_timer()
+        desk.stack.hasten(PEER, 0.25)
+        assert desk.stack.next_timer() == before
+
+    def test_a_phone_that_rings_already_is_sent_nothing(self, desk: Desk) -> None:
+        desk.receive(answer_to(desk.calling(), 180))
+        desk.stack.hasten(PEER, desk.now)
+        assert desk.requests() == []
+
+    def test_nobody_else_is_sent_anything(self, desk: Desk) -> None:
+        desk.calling()
+        desk.stack.hasten(Flow("udp", PEER.host, PEER.port + 1), desk.now)
+        assert desk.requests() == []
+
+    def test_a_stream_repeats_nothing(self, desk: Desk) -> None:
+        stream = Flow("tcp", "203.0.113.5", 40_000)
+        address = desk_address()
+        desk.stack.call(
+            "leg", target="sip:b@h", flow=stream, from_=address, to=address, sdp="", now=0.0
+        )
+        desk.requests()
+        desk.stack.hasten(stream, 0.0)
+        assert desk.requests() == []
+
+
 class TestMisuse:
     def test_codes_that_say_something_else_are_not_taken(self, desk: Desk) -> None:
         desk.taken()

@@ -119,6 +119,15 @@ class TestBinding:
         assert (after.id, after.expires_at) == (before.id, 3_610.0)
         assert office.happened() == []
 
+    def test_a_phone_that_was_started_again_tells_so_by_its_call_id(self, office: Office) -> None:
+        """RFC 3261 10.2: all registrations until the next start have the same one."""
+        office.register("<sip:a@h>")
+        office.happened()
+        office.register("<sip:a@h>", call_id="c2")
+        assert office.happened() == [("moved", "sip:a@h")]
+        office.register("<sip:a@h>", call_id="c2", cseq=2)
+        assert office.happened() == []
+
     def test_a_phone_that_moved_keeps_its_id_with_a_new_flow(self, office: Office) -> None:
         """The same instance replaces its binding, whatever address it has now (RFC 5626 6)."""
         office.register(f"<sip:a@192.0.2.1>;{INSTANCE};reg-id=1")

@@ -147,6 +147,22 @@ class TestCallId:
         assert mailbox.call.winner is not None
         assert bedroom.door.agent.counts()["legs"] == 1
 
+    async def test_a_phone_that_comes_back_to_the_same_place_is_sent_the_call_at_once(
+        self, bedroom: Bedroom
+    ) -> None:
+        await bedroom.register(UDP)
+        bedroom.call()
+        invite = await bedroom.sends("INVITE")
+        contact = CONTACT.format(host=f"{UDP.host}:{UDP.port}")
+        await bedroom.door.register(UDP, contact=contact, call_id="since-the-push")
+        repeated, flow = bedroom.sent("INVITE")[0]
+        assert (bytes(repeated), flow) == (bytes(invite), UDP)
+        # Its own binding, so that the call knows that the device came.
+        (known,) = bedroom.door.registrations.endpoints(
+            bedroom.exchange.directory.accounts["alice"]
+        )
+        assert [each.id for each in bedroom.door.appeared] == [known.id]
+
     async def test_one_that_declines_there_ends_the_call(self, bedroom: Bedroom) -> None:
         await bedroom.register(UDP)
         bedroom.call()
