@@ -15,15 +15,16 @@ from signaling.shared.errors import OperatorError
 # What asyncpg raises while it connects, which SQLAlchemy lets through as it is.
 CONNECT_ERRORS = (OSError, PostgresError, InterfaceError)
 _SQLITE = "sqlite+aiosqlite:///"
+_CONNECT_SECONDS = 10
+_WAIT_SECONDS = 30
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
+    # A first start waits for another one that makes the tables, on a slow machine too.
+    f"PRAGMA busy_timeout = {_WAIT_SECONDS * 1000}",
     # What is deleted is overwritten, so that a removed account cannot be read from the file.
     "PRAGMA secure_delete = ON",
 )
-_CONNECT_SECONDS = 10
-_COMMAND_SECONDS = 30
 # The number has no meaning but to be ours among the advisory locks of one database.
 _ONE_WRITER = "SELECT pg_advisory_xact_lock(5060)"
 
@@ -111,7 +112,7 @@ def _postgresql(url: URL) -> AsyncEngine:
         url,
         # The server may have been restarted since a connection was last used.
         pool_pre_ping=True,
-        connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _COMMAND_SECONDS},
+        connect_args={"timeout": _CONNECT_SECONDS, "command_timeout": _WAIT_SECONDS},
     )
 
     @event.listens_for(engine.sync_engine, "begin")

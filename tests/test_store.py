@@ -66,7 +66,7 @@ class TestOpening:
             for connection in (one, other):
                 assert await connection.scalar(text("PRAGMA journal_mode")) == "wal"
                 assert await connection.scalar(text("PRAGMA foreign_keys")) == 1
-                assert await connection.scalar(text("PRAGMA busy_timeout")) == 5000
+                assert await connection.scalar(text("PRAGMA busy_timeout")) == 30_000
                 assert await connection.scalar(text("PRAGMA secure_delete")) == 1
         await store.close()
 
