@@ -80,6 +80,10 @@ class FcmSender:
     async def send(self, push: FcmPush, *, seconds: float) -> Outcome:
         """Make one attempt; the notification has the names and values of AndroidNotification."""
         project = self._projects.get(push.project)
+        if project is None and len(self._projects) == 1:
+            # Apps name their project as they like: by its id, or by its number as Linphone's do.
+            # A token of another project is told by Firebase itself, with SENDER_ID_MISMATCH.
+            (project,) = self._projects.values()
         if project is None:
             return Outcome(Verdict.FAULT, "no credentials for this project")
         try:

@@ -3,6 +3,7 @@
 import time
 from importlib.metadata import version
 
+from push.endpoints import EndpointRules
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.device_requests import DeviceRequests
 from signaling.guard import source_of
@@ -62,10 +63,12 @@ def _settings(config: Config) -> HubSettings:
 
 
 def _device_requests(config: Config, records: Records, push: Pushing) -> DeviceRequests:
+    webpush = config.push.webpush
     return DeviceRequests(
         *(records.devices, records.push_targets, records.push_proofs),
         *(push.queue, records.keyring),
         apps=apps_of(config),
+        check_endpoint=EndpointRules(webpush.allowed_hosts, webpush.allowed_networks).url_of,
         # What comes of a proof is seen by the phone: nobody listens.
         reply_to=f"{push.reply_to}.proofs",
     )

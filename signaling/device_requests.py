@@ -1,6 +1,7 @@
 """What clients ask about devices: where they are pushed, whose they are, and which there are."""
 
 from collections import defaultdict
+from collections.abc import Callable
 
 from signaling.devices import Devices
 from signaling.push_proofs import Challenge, PushProofs
@@ -38,14 +39,17 @@ class DeviceRequests:
         keyring: Keyring,
         *,
         apps: Apps,
+        check_endpoint: Callable[[str], object],
         reply_to: str,
     ) -> None:
+        """`check_endpoint` raises Forbidden for a subscription that will not be pushed."""
         self._devices = devices
         self._targets = targets
         self._proofs = proofs
         self._queue = queue
         self._keyring = keyring
         self._apps = apps
+        self._check_endpoint = check_endpoint
         self._reply_to = reply_to
 
     def methods(self) -> dict[str, Method]:
@@ -62,6 +66,9 @@ class DeviceRequests:
         ]
         if len(targets) > MAX_TARGETS:
             raise BadMessage(f"a device has at most {MAX_TARGETS} targets; leave some out")
+        for target in targets:
+            if target.subscription is not None:
+                self._check_endpoint(target.subscription.endpoint)
         origin = _origin(session)
         kept = await self._targets.replace(origin, targets, wants_missed=params.missed)
         challenges = await self._proofs.claim(origin, kept.claimed, wants_missed=params.missed)

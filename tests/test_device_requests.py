@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from push.endpoints import EndpointRules
 from signaling.device_requests import DeviceRequests
 from signaling.push_rows import Origin
 from signaling.records import Records
@@ -18,7 +19,7 @@ from tests.installation import PASSWORD, installation
 from tests.test_push_checks import AUTH, ENDPOINT, HEX, P256DH
 
 PHONE = {"provider": "fcm", "app": "project", "token": "a-token-of-a-phone"}
-BROWSER = {
+BROWSER: dict[str, Any] = {
     "provider": "webpush",
     "subscription": {
         "endpoint": ENDPOINT,
@@ -52,6 +53,7 @@ class House:
             self.queue,
             records.keyring,
             apps={Provider.APNS: {"org.example.phone"}},
+            check_endpoint=EndpointRules(["push.example.net"]).url_of,
             reply_to="a topic",
         )
         self.world = World(
@@ -154,6 +156,15 @@ async def test_what_cannot_be_pushed_is_refused_in_words(
     code, detail = await refusal(alice, "device.set_push", targets=targets)
     assert code == -32602
     assert words in detail
+    assert await house.targets("alice") == []
+
+
+async def test_an_endpoint_that_will_not_be_pushed_is_refused_at_once(house: House) -> None:
+    alice = await house.login("alice")
+    elsewhere = {**BROWSER["subscription"], "endpoint": "https://push.elsewhere.test/x"}
+    targets = [{"provider": "webpush", "subscription": elsewhere}]
+    code, detail = await refusal(alice, "device.set_push", targets=targets)
+    assert (code, detail) == (-32001, "the endpoint's host is not allowed")
     assert await house.targets("alice") == []
 
 

@@ -177,9 +177,10 @@ class TestVerdicts:
         assert outcome == Outcome(Verdict.UNSENT, "no connection")
         assert "FCM: no connection yet: no connection" in caplog.text
 
-    async def test_a_project_without_credentials_needs_the_operator(self, lab: Lab) -> None:
-        outcome = await lab.send(replace(CALL, project="other"))
-        assert outcome == Outcome(Verdict.FAULT, "no credentials for this project")
+    async def test_one_project_alone_is_meant_by_whatever_name(self, lab: Lab) -> None:
+        outcome = await lab.send(replace(CALL, project="929724111839"))
+        assert outcome.verdict is Verdict.ACCEPTED
+        assert lab.fcm.server.heard[-1].path == f"/v1/projects/{PROJECT}/messages:send"
 
 
 class TestToken:
@@ -373,7 +374,9 @@ class TestAccounts:
         sender = FcmSender(accounts, url=lab.fcm.server.url, ca_file=certificates.ca_file)
         await sender.send(CALL, seconds=ENOUGH_SECONDS)
         await sender.send(replace(CALL, project="second"), seconds=ENOUGH_SECONDS)
+        third = await sender.send(replace(CALL, project="third"), seconds=ENOUGH_SECONDS)
         await sender.aclose()
+        assert third == Outcome(Verdict.FAULT, "no credentials for this project")
         sends = [heard for heard in lab.fcm.server.heard if heard.path != "/token"]
         assert [heard.path for heard in sends] == [
             f"/v1/projects/{PROJECT}/messages:send",
