@@ -23,7 +23,7 @@ lint: .venv/test-installed
 	$(BIN)/mypy
 
 unit: needs
-	$(BIN)/pytest --ignore=tests/end_to_end
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --ignore=tests/end_to_end
 
 end-to-end: needs
 	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end

@@ -17,6 +17,17 @@ from tests.postgresql import PostgresServer, postgres_server
 from tests.redis_server import RedisServer, redis_server
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file together when several processes share the work.
+
+    Their fixtures are dear; and those of the media engine bind the same ports.
+    """
+    for item in items:
+        path = item.path.relative_to(item.config.rootpath)
+        name = "media" if path.is_relative_to("tests/media") else path.as_posix()
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:
     with postgres_server() as server:
