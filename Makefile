@@ -23,7 +23,9 @@ lint: .venv/test-installed
 	$(BIN)/mypy
 
 unit: needs
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --ignore=tests/end_to_end
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup \
+		--ignore=tests/end_to_end --ignore=tests/web
+	$(BIN)/pytest tests/web
 
 end-to-end: needs
 	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end

@@ -16,20 +16,17 @@ from tests.night import Night
 from tests.postgresql import PostgresServer, postgres_server
 from tests.redis_server import RedisServer, redis_server
 
-_ONE_BY_ONE = ("tests/media/", "tests/web/")
-
 
 # Before xdist looks for the marks.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file together when several processes share the work.
 
-    Their fixtures are dear. Folders that bind ports of their own choice stay together, too.
+    Their fixtures are dear; and those of the media engine bind the same ports.
     """
     for item in items:
         path = item.path.relative_to(item.config.rootpath).as_posix()
-        name = next((each for each in _ONE_BY_ONE if path.startswith(each)), path)
-        item.add_marker(pytest.mark.xdist_group(name))
+        item.add_marker(pytest.mark.xdist_group("media" if "tests/media/" in path else path))
 
 
 @pytest.fixture(scope="session")
