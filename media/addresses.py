@@ -2,6 +2,7 @@
 
 import ipaddress
 import socket
+from contextlib import suppress
 
 import ifaddr
 
@@ -34,6 +35,27 @@ def host_addresses(*, loopback: bool) -> list[str]:
     if not addresses:
         raise MediaError("this host has no address but loopback; set media.host")
     return addresses
+
+
+def public_address(address: str, advertised: str | None) -> str:
+    """What others are told of a local address: behind 1:1 NAT the outer one, if of its family."""
+    if advertised is None or is_loopback(address) or family_of(address) != family_of(advertised):
+        return address
+    return advertised
+
+
+def address_facing(signals: str | None, described: str | None) -> str | None:
+    """The local address for a peer's media; None when nothing is known of the peer.
+
+    The one towards the host that signals, as a phone behind NAT describes an address of another
+    network; but an answer is of its offer's family (RFC 6157, section 4.1), if we have that one.
+    """
+    if signals is None:
+        return None if described is None else address_towards(described)
+    if described is not None and family_of(described) != family_of(signals):
+        with suppress(MediaError):
+            return address_towards(described)
+    return address_towards(signals)
 
 
 def address_towards(host: str) -> str:

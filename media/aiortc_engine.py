@@ -1,6 +1,7 @@
 """The media engine inside this process: legs over aiortc and plain sockets, joined two by two."""
 
 import asyncio
+import ipaddress
 import logging
 import random
 import secrets
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from aiortc import RTCCertificate
 
 from media import negotiate, sdp
-from media.addresses import address_towards, host_addresses, is_loopback
+from media.addresses import address_facing, family_of, host_addresses, public_address
 from media.bridge import BUFFER_SIZE, Side, Watch, join
 from media.engine import Figures, IceCandidate, MediaEvent, Profile
 from media.packet import Outgoing
@@ -27,13 +28,17 @@ _ANY_HOST = ("auto", "0.0.0.0", "::")
 
 @dataclass(frozen=True, slots=True)
 class MediaSettings:
-    """`host` is an address, or "auto"; `loopback`: browsers of this machine are served too."""
+    """`host` is an address, or "auto"; `loopback`: browsers of this machine are served too.
+
+    Phones' media in `trusted_networks` is sent to wherever their signalling comes from.
+    """
 
     host: str = "auto"
     advertised_address: str | None = None
     port_min: int = 10000
     port_max: int = 20000
     loopback: bool = False
+    trusted_networks: tuple[str, ...] = ()
     silent_seconds: float = 30.0
     rest_seconds: float = 60.0
     connect_seconds: float = 15.0
@@ -70,6 +75,7 @@ class AiortcEngine:
         # At info aioice writes each candidate's address, which is personal.
         logging.getLogger("aioice").setLevel(logging.WARNING)
         self._settings = settings
+        self._trusted = tuple(map(ipaddress.ip_network, settings.trusted_networks))
         self._pool = PortPool(
             settings.port_min,
             settings.port_max,
@@ -268,25 +274,33 @@ class AiortcEngine:
             cname=self._cname,
             connect_seconds=self._settings.connect_seconds,
             offers=description is None,
+            loopback=self._settings.loopback,
         )
 
     def _make_rtp_leg(
         self, leg: str, description: sdp.Description | None, peer: str | None
     ) -> RtpLeg:
-        host = sdp.reachable_address(peer or "")
-        if host is None and description is not None:
-            host = negotiate.rtp_remote(description).host
-        address = self._settings.host
-        if address in _ANY_HOST:
-            address = address_towards(host) if host else self._browser_addresses()[0]
-        public = self._settings.advertised_address
+        address = self._phone_address(
+            sdp.reachable_address(peer or ""),
+            negotiate.rtp_remote(description).host if description is not None else None,
+        )
         return RtpLeg(
             lambda send: self._make_side(leg, send),
             self._pool,
             address,
-            advertised=address if public is None or is_loopback(address) else public,
+            advertised=public_address(address, self._settings.advertised_address),
             cname=self._cname,
+            trusted=self._trusted,
         )
+
+    def _phone_address(self, signals: str | None, described: str | None) -> str:
+        host = self._settings.host
+        if host in _ANY_HOST:
+            return address_facing(signals, described) or self._browser_addresses()[0]
+        families = {family_of(each) for each in (signals, described) if each is not None}
+        if families and family_of(host) not in families:
+            raise MediaError("media.host is not of the phone's family of addresses; use auto")
+        return host
 
     def _browser_addresses(self) -> list[str]:
         if self._settings.host in _ANY_HOST:

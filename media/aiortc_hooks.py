@@ -6,12 +6,15 @@ fails when they change. Why each is needed:
   and an advertised address, so we bind and fill in the candidates ourselves;
 - the sockets: received datagrams wait in a queue without a bound for a task that parses each
   one; audio goes straight from the socket through libsrtp and on;
+- strangers' STUN: aioice parses and answers whatever comes;
 - the moment of the choice: a call's DTLS would begin up to 20 ms after its ICE is done;
 - libsrtp: pylibsrtp copies each packet three times; we hand libsrtp our own buffer;
 - the roles in ICE and DTLS, which aiortc sets in RTCPeerConnection only.
 """
 
+import logging
 import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +23,10 @@ from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCDtlsTransport, RTCIceCandidate, RTCIceGatherer, RTCIceTransport
 from pylibsrtp._binding import ffi, lib
 
+from media import stun
 from media.sdp import Candidate
+
+log = logging.getLogger(__name__)
 
 _SRTCP_TRAILER = 4 + 16 + 128
 _MAX_QUEUED = 100
@@ -63,13 +69,31 @@ class IceSocket(StunProtocol):
         if 128 <= first <= 191:
             self._on_media(data)
         elif first <= 3:
-            if len(self.receiver._check_list) < _MAX_PAIRS or self._is_paired(addr):
-                super().datagram_received(data, addr)
-                self._on_stun()
+            self._take_stun(data, addr)
         elif 20 <= first <= 63:
             # A stranger's records could break the handshake, or fill the queue.
             if self.receiver._queue.qsize() < _MAX_QUEUED and self._is_paired(addr):
                 super().datagram_received(data, addr)
+
+    def _take_stun(self, data: bytes, addr: Address) -> None:
+        """Give aioice what our peer sent; it would answer anybody, and at a cost."""
+        answered = stun.transaction_of_answer(data)
+        if answered is None:
+            connection = self.receiver
+            known = stun.is_check(data, connection.local_username, connection.local_password)
+            if not known or not self._has_room(addr):
+                return
+        elif answered not in self.transactions:
+            return
+        try:
+            super().datagram_received(data, addr)
+        except (LookupError, struct.error) as error:
+            # A browser that signs nonsense, without a PRIORITY say, harms its own leg only.
+            log.debug("a STUN message was passed over: %r", error)
+        self._on_stun()
+
+    def _has_room(self, addr: Address) -> bool:
+        return len(self.receiver._check_list) < _MAX_PAIRS or self._is_paired(addr)
 
     def _is_paired(self, addr: Address) -> bool:
         """Whether the address is a candidate, or passed a check and became one."""

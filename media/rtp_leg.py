@@ -10,6 +10,7 @@ from typing import Any
 from media import rtcp
 from media.addresses import bind_udp
 from media.bridge import Side
+from media.latch import Latch, Network
 from media.negotiate import RtpLocal, RtpRemote
 from media.packet import MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
@@ -20,6 +21,10 @@ Received = Callable[[bytes, Address], None]
 
 MOVED_SECONDS = 2.0
 """How long the peer's address must be silent before another port of its host counts as its."""
+REPORTS_MOVED_SECONDS = 15.0
+"""The same for RTCP, of which a packet comes every 5 s (RFC 3550, section 6.2)."""
+SPEECH_PACKETS = 10
+"""An address that sent so many is the peer's; fewer may have been somebody's try."""
 
 
 class _Socket(asyncio.DatagramProtocol):
@@ -38,12 +43,10 @@ class _Socket(asyncio.DatagramProtocol):
 
 
 class RtpLeg:
-    """Symmetric RTP (RFC 4961) with a source check.
+    """Symmetric RTP (RFC 4961) with a source check, its rules in media/latch.py.
 
-    Until the peer is heard we send to where its description says. The first proper packet from
-    the host of its description, or from the host that signals for it (a phone behind NAT writes
-    an address that is not its own), fixes the peer's address; all others are strangers, until it
-    has been silent for a while: a NAT may have given the phone another port.
+    A phone behind NAT describes an address that is not its own: the first proper packet from
+    there, or from the host that signals for it, fixes where it is.
     """
 
     def __init__(
@@ -54,7 +57,9 @@ class RtpLeg:
         *,
         advertised: str,
         cname: str,
+        trusted: tuple[Network, ...] = (),
     ) -> None:
+        """`trusted`: where we may send to before we hear from there."""
         self.side = make_side(self._send)
         self._view = memoryview(self.side.buffer)
         self._pool = pool
@@ -65,11 +70,16 @@ class RtpLeg:
         self._sockets: tuple[socket.socket, ...] = ()
         self._endpoints: list[tuple[asyncio.DatagramTransport, _Socket]] = []
         self._remote: RtpRemote | None = None
-        self._hosts: frozenset[str] = frozenset()
-        # Where we send to, and, once the peer was heard, the only address we listen to.
+        self._latch = Latch(trusted)
+        self._rtcp_latch = Latch(trusted)
+        # What of the latches each packet needs.
         self._target: Address | None = None
-        self._rtcp_target: Address | None = None
         self._latched: Address | None = None
+        # The peer's last packet, whose SSRC the next port's has to be; and how many came before.
+        self._last = b""
+        self._heard_before = 0
+        self._last_report = b""
+        self._reported_at = 0.0
         self._closed = False
 
     @property
@@ -107,17 +117,14 @@ class RtpLeg:
             return
         self._remote = remote
         signals = reachable_address(peer) if peer is not None else None
-        self._hosts = frozenset(host for host in (remote.host, signals) if host is not None)
-        self._latched = None
-        host = remote.host or signals
-        if host is not None and remote.port:
-            self._target = (host, remote.port)
-            rtcp_port = remote.port if remote.rtcp_mux else remote.rtcp_port
-            self._rtcp_target = (host, rtcp_port)
+        rtcp_port = remote.port if remote.rtcp_mux else remote.rtcp_port
+        self._latch.aim(remote.host, remote.port, signals)
+        self._rtcp_latch.aim(remote.host, rtcp_port, signals)
+        self._follow()
 
     def report(self) -> bool:
         """Send the peer our report; False once the leg is closed."""
-        if self._rtcp_target is not None:
+        if self._rtcp_latch.target is not None:
             self._send_control(self.side.report(self._cname))
         return not self._closed
 
@@ -161,39 +168,61 @@ class RtpLeg:
         control = length > 1 and is_rtcp(data[1])
         if length > MAX_PACKET or not (control or payload_offset(data, length)):
             self.side.drop()
-        elif addr != self._latched and not self._latch(data[1], addr):
+        elif addr != self._latched and not self._admit(data, addr):
             self.side.drop()
         elif control:
             self.side.hear_reports(data)
         else:
+            self._last = data
             self.side.buffer[:length] = data
             self.side.take(length)
 
-    def _latch(self, second_byte: int, addr: Address) -> bool:
-        if addr[0] not in self._hosts:
+    def _admit(self, data: bytes, addr: Address) -> bool:
+        if is_rtcp(data[1]) or not self.side.knows(data[1]):
             return False
-        if self._latched is not None and time.monotonic() < self.side.heard_at + MOVED_SECONDS:
+        if not self._latch.admit(
+            addr,
+            silent=time.monotonic() >= self.side.heard_at + MOVED_SECONDS,
+            spoke=self.side.heard >= self._heard_before + SPEECH_PACKETS,
+            same=data[8:12] == self._last[8:12],
+        ):
             return False
-        if is_rtcp(second_byte) or not self.side.knows(second_byte):
-            return False
-        self._latched = self._target = addr
+        self._heard_before = self.side.heard
         if self._remote is not None and self._remote.rtcp_mux:
-            self._rtcp_target = addr
+            self._rtcp_latch.target = addr
+        self._follow()
         self.side.connected()
         return True
 
+    def _follow(self) -> None:
+        self._target, self._latched = self._latch.target, self._latch.address
+
     def _received_rtcp(self, data: bytes, addr: Address) -> None:
-        if len(data) > MAX_PACKET or addr[0] not in self._hosts:
+        if len(data) > MAX_PACKET or not self._admit_reports(data, addr):
             self.side.drop()
         elif self.side.hear_reports(data):
-            self._rtcp_target = addr
+            self._last_report, self._reported_at = data, time.monotonic()
+
+    def _admit_reports(self, data: bytes, addr: Address) -> bool:
+        """Reports come from where the speech does, and later ones from where the first did."""
+        if self._latched is not None and addr[0] != self._latched[0]:
+            return False
+        if addr == self._rtcp_latch.address:
+            return True
+        return rtcp.read(data) is not None and self._rtcp_latch.admit(
+            addr,
+            silent=time.monotonic() >= self._reported_at + REPORTS_MOVED_SECONDS,
+            spoke=True,
+            same=data[4:8] == self._last_report[4:8],
+        )
 
     def _send_control(self, packet: bytes) -> None:
-        if self._rtcp_target is None or not self._sockets:
+        target = self._rtcp_latch.target
+        if target is None or not self._sockets:
             return
         muxed = self._remote is not None and self._remote.rtcp_mux
         try:
-            self._sockets[0 if muxed else 1].sendto(packet, self._rtcp_target)
+            self._sockets[0 if muxed else 1].sendto(packet, target)
         except OSError:
             # A courtesy: the next report tells the same, and signalling tells the end.
             return

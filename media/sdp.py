@@ -254,11 +254,17 @@ def parse_candidate(text: str) -> Candidate | None:
 
 
 def reachable_address(host: str) -> str | None:
-    """The address in its canonical spelling; None for a name or for nobody's address."""
+    """The address in its canonical spelling; None for a name or for nobody's address.
+
+    An IPv4 address written as an IPv6 one (RFC 4291, 2.5.5.2), as sockets of both print it, is
+    what it stands for.
+    """
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
         return None
     return str(address)

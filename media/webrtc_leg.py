@@ -21,8 +21,9 @@ from aiortc import (
 
 from media import aiortc_hooks as hooks
 from media import rtcp
-from media.addresses import bind_udp, is_loopback
+from media.addresses import bind_udp, public_address
 from media.bridge import Side
+from media.candidates import worth_trying
 from media.engine import Failed
 from media.negotiate import MAX_CANDIDATES, WebrtcLocal, WebrtcRemote
 from media.packet import HEADER_SIZE, MAX_PACKET, is_rtcp, payload_offset
@@ -65,8 +66,10 @@ class WebrtcLeg:
         cname: str,
         connect_seconds: float,
         offers: bool,
+        loopback: bool,
     ) -> None:
-        """`offers`: the first offer will be ours; `advertised`: the address behind 1:1 NAT."""
+        """`offers`: the first offer will be ours; `advertised`: the address behind 1:1 NAT;
+        `loopback`: the browser may be on this machine."""
         self.side = make_side(self._send)
         self._view = memoryview(self.side.buffer)
         self._emit = emit
@@ -75,6 +78,7 @@ class WebrtcLeg:
         self._advertised = advertised
         self._cname = cname
         self._connect_seconds = connect_seconds
+        self._loopback = loopback
         self._state = State.NEW
         self._port: int | None = None
         self._sockets: list[socket.socket] = []
@@ -148,7 +152,7 @@ class WebrtcLeg:
             return
         room = MAX_CANDIDATES - self._taken_candidates
         self._taken_candidates += len(candidates[:room])
-        for candidate in candidates[:room]:
+        for candidate in worth_trying(candidates[:room], loopback=self._loopback):
             await self._ice.addRemoteCandidate(hooks.to_aiortc(candidate))
 
     def report(self) -> bool:
@@ -262,8 +266,7 @@ class WebrtcLeg:
         public: dict[tuple[str, int], Candidate] = {}
         for index, sock in enumerate(self._sockets):
             address, port = sock.getsockname()[:2]
-            if self._advertised is not None and not is_loopback(address):
-                address = self._advertised
+            address = public_address(address, self._advertised)
             public.setdefault((address, port), _host_candidate(index, address, port))
         return tuple(public.values())
 

@@ -39,7 +39,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
         """,
         Layer.CORE: """
             branches call call_actions call_digits call_events call_model call_report call_setup
-            call_state call_talk call_wake guard metric_labels route session throttle timeline
+            call_state call_talk call_wake guard metric_labels route session throttle timeline turn
             sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing
             sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite
             sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
@@ -51,7 +51,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.SHELL: """
             addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg webrtc_leg
         """,
-        Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
+        Layer.CORE: "candidates dtmf engine latch negotiate packet quality reception rtcp sdp stun",
     },
     "push": {
         Layer.SHELL: "access_token apns fcm https line origin providers webpush worker",

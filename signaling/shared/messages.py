@@ -1,6 +1,6 @@
 """The client protocol's words: params, results and events of `wsphone.v1`, as typed structs."""
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 import msgspec
@@ -171,6 +171,14 @@ class ServerInfo(Struct):
     push: PushInfo | None
 
 
+class IceServer(Struct, omit_defaults=True):
+    """As a browser's RTCIceServer; the credentials of a TURN server, which are for a time."""
+
+    urls: list[str]
+    username: str | None = None
+    credential: str | None = None
+
+
 class SessionOpened(Struct):
     session: str
     epoch: str
@@ -181,7 +189,7 @@ class SessionOpened(Struct):
     account: AccountInfo
     ping_seconds: float
     resume_seconds: float
-    ice_servers: list[dict[str, Any]]
+    ice_servers: list[IceServer]
     calls: list[CallInfo]
 
 
@@ -311,6 +319,14 @@ class CallFigures(Struct):
     received: StreamFigures
 
 
+class IceServersRenewed(Struct):
+    """What to make connections with from now on; good for `seconds`, and renewed before."""
+
+    method: ClassVar[str] = "session.ice_servers"
+    ice_servers: list[IceServer]
+    seconds: float
+
+
 class CallEnded(Struct):
     method: ClassVar[str] = "call.ended"
     call: str
@@ -331,7 +347,7 @@ Event = (
 )
 
 # True only now: sent without a number to whoever has a socket, and never again.
-Fleeting = CallFigures
+Fleeting = CallFigures | IceServersRenewed
 
 # --- how a socket is closed ------------------------------------------------------------------
 
