@@ -19,6 +19,7 @@ from signaling.sessions import Sessions
 from signaling.shared.config import Config
 from signaling.shared.model import Account
 from signaling.switchboard import Switchboard
+from signaling.turn import TurnServers
 
 
 class ClientSide:
@@ -59,6 +60,7 @@ def _settings(config: Config) -> HubSettings:
         emergency_numbers=config.calls.emergency_numbers,
         source_of=lambda request: source_of(peer_of(request, config.http.trusted_proxies)),
         push=push_info(config),
+        turn=TurnServers(config.turn.urls, config.turn.secret, config.turn.seconds),
     )
 
 

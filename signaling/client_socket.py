@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -9,7 +10,8 @@ from aiohttp import web
 from signaling.connection import INTERNAL_ERROR, Outbox, Rejected, error_frame, result_frame
 from signaling.sessions import Session
 from signaling.shared.errors import TryAgain, WSPhoneError
-from signaling.shared.messages import Envelope, Result
+from signaling.shared.messages import Envelope, IceServer, IceServersRenewed, Result
+from signaling.turn import TurnServers
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ class ClientSocket:
     heard_at: float
     allowance: float = MESSAGE_BURST
     session: Session | None = None
+    # When the TURN servers that its client was told of need new credentials; None: never.
+    renew_at: float | None = None
     waiting: set[asyncio.Future[Result]] = field(default_factory=set)
 
     @property
@@ -43,6 +47,18 @@ class ClientSocket:
         self.allowance = min(MESSAGE_BURST, self.allowance + refill) - 1.0
         self.heard_at = now
         return self.allowance >= 0.0
+
+    def ice_servers(self, turn: TurnServers, account: str, now: float) -> list[IceServer]:
+        """What the client is told of STUN and TURN servers, to be renewed in time."""
+        self.renew_at = None if turn.renew_seconds is None else now + turn.renew_seconds
+        return turn.told(account, time.time())
+
+    def renew(self, turn: TurnServers, now: float) -> None:
+        """Give the client new credentials, if it is time, while it can still use the old."""
+        if self.session is None or self.renew_at is None or now < self.renew_at:
+            return
+        servers = self.ice_servers(turn, self.session.account.id, now)
+        self.session.tell(IceServersRenewed(servers, turn.seconds))
 
     def check_room(self) -> None:
         """Raises TryAgain when too many requests are under way."""

@@ -11,10 +11,11 @@ from signaling.shared.config import Config
 
 def shown(config: Config) -> dict[str, Any]:
     """The values in force, section by section."""
-    redis = config.redis.url
+    redis, turn = config.redis.url, config.turn
     return asdict(config) | {
         "secret_key": "given" if config.secret_key else "in data_dir",
         "database": {"url": databases.shown(config.database_url)},
+        "turn": asdict(turn) | {"secret": None if turn.secret is None else "given"},
         "redis": {"url": None if redis is None else _without_password(redis)},
     }
 

@@ -45,6 +45,7 @@ from signaling.shared.messages import (
     SessionOpened,
 )
 from signaling.shared.model import Account, Device
+from signaling.turn import TurnServers
 
 log = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class HubSettings:
     """What counts as one source of connections."""
     push: PushInfo | None = None
     """What clients are told of pushes; None: they are not offered."""
+    turn: TurnServers = TurnServers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,7 @@ class Hub:
                 socket.outbox.abort()
             else:
                 socket.outbox.ping()
+                socket.renew(self._settings.turn, now)
         for session in self._sessions.expired(now):
             self._calls.left(session)
 
@@ -320,7 +323,7 @@ class Hub:
         before = self._sessions.attach(session, socket.outbox)
         if before is not None:
             before.close(CLOSE_RESUMED_ELSEWHERE, "this session was resumed elsewhere")
-        opened = self._opened(session, resumed=bool(resumed), missed=len(missed))
+        opened = self._opened(socket, session, resumed=bool(resumed), missed=len(missed))
         socket.outbox.add(result_frame(envelope.id, opened))
         for frame in missed:
             socket.outbox.add(frame)
@@ -329,7 +332,9 @@ class Hub:
         else:
             self._calls.opened(session)
 
-    def _opened(self, session: Session, *, resumed: bool, missed: int) -> SessionOpened:
+    def _opened(
+        self, socket: ClientSocket, session: Session, *, resumed: bool, missed: int
+    ) -> SessionOpened:
         account, settings = session.account, self._settings
         limits = {"message_bytes": MAX_MESSAGE, "candidates": MAX_CANDIDATES}
         return SessionOpened(
@@ -348,7 +353,7 @@ class Hub:
             account=AccountInfo(account.id, account.name, account.address, account.display_name),
             ping_seconds=PING_SECONDS,
             resume_seconds=settings.resume_seconds,
-            ice_servers=[],
+            ice_servers=socket.ice_servers(settings.turn, session.account.id, _now()),
             calls=self._calls.current(session),
         )
 

@@ -196,6 +196,7 @@ def _media_settings(config: Config) -> MediaSettings:
         port_min=config.media.port_min,
         port_max=config.media.port_max,
         loopback=is_loopback(config.http.host),
+        trusted_networks=tuple(map(str, config.media.trusted_networks)),
     )
 
 

@@ -31,6 +31,7 @@ from signaling.shared.errors import NotAuthenticated
 from signaling.shared.messages import SUBPROTOCOL
 from signaling.shared.model import Account, Device
 from signaling.switchboard import Switchboard, Switching
+from signaling.turn import TurnServers
 from tests.exchange import Directory
 from tests.fake_engine import FakeEngine
 
@@ -74,6 +75,7 @@ class World:
         *,
         open_seconds: float = SECONDS,
         push: PushInfo | None = None,
+        turn: TurnServers | None = None,
         more: Mapping[str, Method] | None = None,
         authenticate: Callable[[str], Awaitable[Principal]] | None = None,
         remember: Callable[[Device], Awaitable[None]] | None = None,
@@ -95,7 +97,12 @@ class World:
         )
         self.hub = Hub(
             HubSettings(
-                "1.2.3", RESUME_SECONDS, open_seconds, emergency_numbers=("112",), push=push
+                "1.2.3",
+                RESUME_SECONDS,
+                open_seconds,
+                emergency_numbers=("112",),
+                push=push,
+                turn=turn or TurnServers(),
             ),
             Identity(authenticate or self.office.authenticate, remember or self.office.remember),
             self.sessions,

@@ -238,6 +238,11 @@ class TestConfiguration:
         assert ["push.webpush.allowed_hosts", "ntfy.test"] in map(str.split, text.splitlines())
         assert shell.json("check-config")["push"]["webpush"]["allowed_hosts"] == ["ntfy.test"]
 
+    def test_the_secret_of_turn_is_not_shown(self, shell: Shell) -> None:
+        shell.config.write_text(f'[turn]\nurls = ["turn:a.test"]\nsecret = "{"sesame" * 6}"\n')
+        assert "sesame" not in shell.print("check-config")
+        assert shell.json("check-config")["turn"]["secret"] == "given"
+
     def test_the_password_of_redis_is_not_shown(self, shell: Shell) -> None:
         # What the first start of one process made is what joined ones are given.
         webpush_key_of(Config(data_dir=shell.config.parent))

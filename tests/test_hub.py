@@ -17,6 +17,7 @@ from signaling.shared.messages import (
     MediaOffered,
     StreamFigures,
 )
+from signaling.turn import TurnServers
 from tests.client import RESUME_SECONDS, Client, RpcError, World
 from tests.exchange import until
 
@@ -322,3 +323,33 @@ class TestFleeting:
         again = await world.come_back(client, "alice")
         assert (await again.hears("call.dtmf"))["digits"] == "2"
         assert [event["method"] for event in again.events] == []
+
+
+class TestTurnServers:
+    TURN = TurnServers(("stun:turn.test", "turn:turn.test"), "s" * 32, 20.0)
+
+    async def test_a_session_is_told_of_them_with_credentials(self) -> None:
+        async with World(turn=self.TURN) as world:
+            stun, turn = (await world.open("alice")).opened["ice_servers"]
+            assert stun == {"urls": ["stun:turn.test"]}
+            assert set(turn) == {"urls", "username", "credential"}
+
+    async def test_the_credentials_are_renewed_once_at_half_their_time(self) -> None:
+        async with World(turn=self.TURN) as world:
+            client, silent = await world.open("alice"), await world.connect()
+            for later in (9.0, 11.0, 12.0):
+                for _ in range(PING_SECONDS):
+                    world.hub.tick(now() + later)
+            world.sessions.send(client.session, DtmfReceived("c", "1"))
+            renewed = await client.hears("session.ice_servers")
+            assert renewed["seconds"] == 20.0
+            assert renewed["ice_servers"][1]["urls"] == ["turn:turn.test"]
+            assert "seq" not in renewed
+            assert (await client.next())["method"] == "call.dtmf"
+            # who has not said who it is is told of nothing
+            await silent.open("alice")
+            assert silent.events == []
+
+    async def test_a_server_without_any_tells_of_none(self, world: World) -> None:
+        client = await world.open("alice")
+        assert client.opened["ice_servers"] == []

@@ -60,6 +60,18 @@ class Media:
     advertised_address: str | None = None
     port_min: int = 10000
     port_max: int = 20000
+    # Phones' media here is sent to before it is heard, wherever the phones signal from.
+    trusted_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    # `stun:`, `turn:` and `turns:` URLs (RFC 7064, RFC 7065), told to clients as they are here.
+    urls: tuple[str, ...] = ()
+    # What clients' time-limited credentials are made of; shared with coturn.
+    secret: str | None = field(default=None, repr=False)
+    # How long credentials are good for; new ones come in half that time.
+    seconds: float = 43_200
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,7 @@ class Config:
     tls: Tls = Tls()
     sip: Sip = Sip()
     media: Media = Media()
+    turn: Turn = Turn()
     database: Database = Database()
     redis: Redis = Redis()
     push: Push = Push()
@@ -289,6 +302,7 @@ def _build(values: dict[str, object]) -> Config:
         tls=Tls(**parts["tls"]),
         sip=Sip(**parts["sip"]),
         media=Media(**parts["media"]),
+        turn=Turn(**parts["turn"]),
         database=Database(**parts["database"]),
         redis=Redis(**parts["redis"]),
         push=Push(
@@ -324,8 +338,22 @@ def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
             f"{place('sip.port', 'media.port_min', 'media.port_max')}: sip.port {config.sip.port}"
             f" lies within media.port_min to media.port_max; choose one outside"
         )
+    _check_turn(config.turn, place)
     _check_push(config, place)
     _check_joined(config, place)
+
+
+def _check_turn(turn: Turn, place: Callable[..., str]) -> None:
+    relays = any(not url.startswith("stun:") for url in turn.urls)
+    if relays and turn.secret is None:
+        raise ConfigError(
+            f"{place('turn.urls')}: a TURN server needs turn.secret as well, its own"
+            " static-auth-secret; make one with openssl rand -hex 32"
+        )
+    if turn.secret is not None and not relays:
+        raise ConfigError(
+            f"{place('turn.secret')}: serves no one without a turn: or turns: URL in turn.urls"
+        )
 
 
 def _check_push(config: Config, place: Callable[..., str]) -> None:

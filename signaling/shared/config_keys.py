@@ -62,6 +62,21 @@ KEYS: dict[str, Key] = {
     "media.advertised_address": Key("text", allowed.address, "an IP address"),
     "media.port_min": _MEDIA_PORT,
     "media.port_max": _MEDIA_PORT,
+    "media.trusted_networks": Key(
+        "list", allowed.networks, 'addresses or networks such as "203.0.113.0/24"'
+    ),
+    "turn.urls": Key(
+        "list",
+        allowed.ice_urls,
+        'servers such as "stun:turn.example.org", "turn:turn.example.org:3478?transport=udp" or'
+        ' "turns:turn.example.org:5349"',
+    ),
+    "turn.secret": Key(
+        "text", allowed.secret, "printable ASCII text of at least 32 characters", is_secret=True
+    ),
+    "turn.seconds": Key(
+        "number", allowed.between(120, 604_800), "a number of seconds from 120 to 604800, a week"
+    ),
     "database.url": Key(
         "text",
         allowed.database_url,

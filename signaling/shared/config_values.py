@@ -135,11 +135,30 @@ def numbers(texts: list[str]) -> tuple[str, ...]:
     )
 
 
+def secret(text: str) -> str:
+    return str(require(text, met=len(text) >= 32 and text.isascii() and text.isprintable()))
+
+
 def secrets(texts: list[str]) -> tuple[str, ...]:
-    return tuple(
-        require(text, met=len(text) >= 32 and text.isascii() and text.isprintable())
-        for text in texts
-    )
+    return tuple(secret(text) for text in texts)
+
+
+def _ice_url(text: str) -> str:
+    scheme, _, rest = text.partition(":")
+    where, question, option = rest.partition("?")
+    # Only to take host and port apart: the URL itself has no slashes.
+    parts = urlsplit(f"//{where}")
+    bare = not (parts.path or parts.fragment or "@" in parts.netloc or where.endswith(":"))
+    plain = text.isascii() and text.isprintable() and " " not in text
+    known = scheme in ("stun", "turn", "turns")
+    # RFC 7065, section 3.1; a stun: URL has no options.
+    served = not question or (scheme != "stun" and option in ("transport=udp", "transport=tcp"))
+    host(require(parts.hostname or "", met=plain and known and bare and served))
+    return str(require(text, met=parts.port != 0))
+
+
+def ice_urls(texts: list[str]) -> tuple[str, ...]:
+    return tuple(_ice_url(text) for text in texts)
 
 
 def database_url(url: str) -> str:
