@@ -78,11 +78,11 @@ async def connect(engine: AiortcEngine, leg: str, browser: Browser, text: str) -
 
 
 async def browser_calls_phone(
-    engine: AiortcEngine, browser: Browser, phone: Phone, answer: str
+    engine: AiortcEngine, browser: Browser, phone: Phone, answer: str, *, peer: str = LOOPBACK
 ) -> str:
     """Leg "web" to the browser that offers, leg "phone" to the phone that answers; joined."""
     offer = await browser.offer()
-    mine = await engine.open("c", "phone", Profile.RTP, codecs=engine.codecs(offer), peer=LOOPBACK)
+    mine = await engine.open("c", "phone", Profile.RTP, codecs=engine.codecs(offer), peer=peer)
     phone.call(mine)
     codec = await engine.accept("phone", answer)
     text = await engine.open("c", "web", Profile.WEBRTC, offer=offer, codecs=(codec,))
@@ -92,14 +92,14 @@ async def browser_calls_phone(
 
 
 async def phone_calls_browser(
-    engine: AiortcEngine, browser: Browser, phone: Phone, offer: str
+    engine: AiortcEngine, browser: Browser, phone: Phone, offer: str, *, peer: str = LOOPBACK
 ) -> str:
     """The same with the offer made by the phone."""
     mine = await engine.open("c", "web", Profile.WEBRTC, codecs=engine.codecs(offer))
     answer = await browser.answer()
     codec = await engine.accept("web", answer)
     await connect(engine, "web", browser, mine)
-    text = await engine.open("c", "phone", Profile.RTP, offer=offer, codecs=(codec,), peer=LOOPBACK)
+    text = await engine.open("c", "phone", Profile.RTP, offer=offer, codecs=(codec,), peer=peer)
     phone.call(text)
     await engine.join("web", "phone")
     return codec

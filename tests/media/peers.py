@@ -99,7 +99,9 @@ class Phone(asyncio.DatagramProtocol):
         self.inbox.put(data)
 
     def description(self, formats: str, *attributes: str, host: str | None = None) -> str:
-        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", f"c=IN IP4 {host or self.host}"]
+        address = host or self.host
+        family = "IP6" if ":" in address else "IP4"
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=-", f"c=IN {family} {address}"]
         lines += ["t=0 0", f"m=audio {self.port} RTP/AVP {formats}"]
         return "\r\n".join(lines + [f"a={item}" for item in attributes]) + "\r\n"
 
@@ -170,6 +172,24 @@ class Browser:
         checks = [pair.task for pair in self._ice._connection._check_list if pair.task]
         assert checks
         await asyncio.wait(checks, timeout=PATIENCE)
+
+    def consented(self) -> asyncio.Queue[None]:
+        """Has an entry for each time that the engine asks us whether we are there, from now on."""
+        asked: asyncio.Queue[None] = asyncio.Queue()
+        connection = self._ice._connection
+        answer = connection.request_received
+
+        def request_received(*check: Any) -> None:
+            asked.put_nowait(None)
+            answer(*check)
+
+        connection.request_received = request_received
+        return asked
+
+    def vanish(self) -> None:
+        """Fall silent as a browser does whose network is gone."""
+        for protocol in self._ice._connection._protocols:
+            protocol.transport.close()
 
     @property
     def connected(self) -> bool:
