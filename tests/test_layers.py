@@ -49,7 +49,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
         """,
         Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
     },
