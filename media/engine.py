@@ -54,18 +54,21 @@ MediaEvent = Connected | Silent | Failed | Digit
 class Direction:
     """A stream's packets since the leg was opened; None is what its receiver has not told.
 
-    `jitter_ms` is the newest; `mos`, from 1 to 4.4, judges the whole stream by its losses.
+    `jitter_ms` is the newest; `mos`, from 1 to 4.4, judges the whole stream by its losses. `late`
+    are packets that came after one that was sent after them.
     """
 
     packets: int
     lost: int | None
     jitter_ms: float | None
     mos: float | None
+    late: int | None = None
 
     def __str__(self) -> str:
         if self.lost is None:
             return f"{self.packets} packets"
-        told = f"{self.packets} packets, {self.lost} lost, jitter {self.jitter_ms} ms"
+        late = f", {self.late} late" if self.late else ""
+        told = f"{self.packets} packets, {self.lost} lost{late}, jitter {self.jitter_ms} ms"
         return told if self.mos is None else f"{told}, mos {self.mos}"
 
 

@@ -307,7 +307,8 @@ def _transport(local: Local, *, setup: str, mid: str | None, mux: bool) -> list[
     if mux:
         lines.append("a=rtcp-mux")
     if isinstance(local, RtpLocal):
-        return [f"c={_connection(local.address)}", *lines]
+        # A peer that only listens may ask for the round trip (RFC 3611, section 5.1).
+        return [f"c={_connection(local.address)}", *lines, "a=rtcp-xr:rcvr-rtt=all"]
     return [
         f"c={_connection(local.candidates[0].address)}",
         *lines,

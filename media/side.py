@@ -222,22 +222,35 @@ class Side:
         ntp = rtcp.ntp_time(_EPOCH + now)
         for block in heard.blocks:
             self._delivery.hear(block, ntp)
+        for source, asked_at in heard.asks:
+            self._incoming.hear_asked(source, asked_at, now)
+        for reply in heard.replies:
+            self._delivery.hear_reply(reply, ntp)
         self.heard += heard.stays
         return heard.stays
 
     def report(self, cname: str) -> bytes:
         """Our report for the peer: a sender's, if we sent since the one before the last."""
         now = time.monotonic()
-        sender = None
+        sender, ntp = None, rtcp.ntp_time(_EPOCH + now)
         if self._sent != self._told_sent[1]:
             sender = rtcp.SenderInfo(
-                ntp=rtcp.ntp_time(_EPOCH + now),
+                ntp=ntp,
                 timestamp=self.stream.timestamp_at(now),
                 packets=self._sent,
                 octets=self._octets,
             )
         self._told_sent = (self._sent, self._told_sent[0])
-        return rtcp.report(self.stream.source, cname, sender, self._incoming.block(now))
+        # A sender learns the round trip from the peer's reports; who only listens has to ask.
+        asks = sender is None and self._incoming.asks
+        return rtcp.report(
+            self.stream.source,
+            cname,
+            sender,
+            self._incoming.block(now),
+            asked_at=ntp if asks else None,
+            reply=self._incoming.reply(now),
+        )
 
     def expire_event(self, now: float) -> None:
         """Report an event whose end never came."""

@@ -78,7 +78,7 @@ class FakeEngine:
         self._check(leg)
         return Figures(
             CODECS[0],
-            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36),
+            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36, late=0),
             sent=Direction(packets=99, lost=None, jitter_ms=None, mos=None),
             round_trip_ms=None,
             dropped=0,

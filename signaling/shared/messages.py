@@ -291,7 +291,7 @@ class DtmfReceived(Struct):
 class StreamFigures(Struct):
     """One direction of a call since it began; null is what its receiver has not told yet.
 
-    `mos` is the opinion score, from 1 to 4.4.
+    `mos` is the opinion score, from 1 to 4.4; `late` came after what was sent after it.
     """
 
     packets: int
@@ -300,6 +300,7 @@ class StreamFigures(Struct):
     round_trip_ms: float | None
     mos: float | None
     codec: str
+    late: int | None = None
 
 
 class CallFigures(Struct):
