@@ -11,12 +11,14 @@ from aiortc import RTCCertificate
 
 from media import negotiate, sdp
 from media.addresses import address_towards, host_addresses, is_loopback
-from media.bridge import BUFFER_SIZE, Side, Watch, join
+from media.bridge import join
 from media.engine import Figures, IceCandidate, MediaEvent, Profile
 from media.packet import Outgoing
 from media.ports import PortPool
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
+from media.side import BUFFER_SIZE, Side
+from media.watch import Watch
 from media.webrtc_leg import WebrtcLeg
 from signaling.shared.errors import MediaError, WrongState
 

@@ -72,6 +72,11 @@ class Outgoing:
         """The number of the last packet; before the first one, that of none."""
         return self._sequence
 
+    @property
+    def timestamp(self) -> int:
+        """That of the newest audio; before the first packet, the one it will have."""
+        return self._timestamp
+
     def set_clock_rate(self, rate: int) -> None:
         """The codec's clock rate, in which time passes for the stream."""
         self._rate = rate
@@ -121,6 +126,15 @@ class Outgoing:
         self._renumber = True
         kind = (_MARKER if marker else 0) | payload_type
         _HEADER.pack_into(packet, 0, _VERSION_2, kind, self._sequence, timestamp, self.source)
+
+    def write_audio_header(
+        self, packet: bytearray, payload_type: int, timestamp: int, now: float, *, marker: bool
+    ) -> None:
+        """Write the header of audio made here; whatever source comes next follows it."""
+        self._timestamp = timestamp & 0xFFFFFFFF
+        self.write_header(packet, payload_type, self._timestamp, now, marker=marker)
+        self._at = now
+        self.forget_source()
 
     def _was_set(self, timestamp: int, now: float) -> bool:
         """Whether the source's clock was set: it leapt, and not by the time that passed."""

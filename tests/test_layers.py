@@ -49,9 +49,11 @@ LAYERS: dict[str, dict[Layer, str]] = {
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
         """,
-        Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
+        Layer.CORE: """
+            codec dtmf engine g711 negotiate packet pcm quality reception rtcp sdp
+        """,
     },
     "push": {
         Layer.SHELL: "access_token apns fcm https line origin providers webpush worker",
