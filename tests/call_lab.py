@@ -101,13 +101,7 @@ class Engine:
             assert key in self.held, f"{key} is not open"
         match action:
             case OpenMedia():
-                assert key not in self.opened, f"{key} is opened twice"
-                if self.fails(action):
-                    return _refused(action, EndReason.INCOMPATIBLE)
-                self.held.add(key)
-                self.opened.append(key)
-                sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
-                return MediaOpened(*key, sdp)
+                return self._open(action)
             case AcceptMedia():
                 if self.fails(action):
                     return _refused(action, EndReason.INCOMPATIBLE)
@@ -123,6 +117,16 @@ class Engine:
             case CloseMedia():
                 self.held.remove(key)
         return None
+
+    def _open(self, action: OpenMedia) -> Event:
+        key = (action.leg, action.media)
+        assert key not in self.opened, f"{key} is opened twice"
+        if self.fails(action):
+            return _refused(action, EndReason.INCOMPATIBLE)
+        self.held.add(key)
+        self.opened.append(key)
+        sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
+        return MediaOpened(*key, sdp)
 
     def _hold(self, action: PlayMedia | ReofferMedia) -> Event | None:
         key = (action.leg, action.media)

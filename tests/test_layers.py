@@ -49,10 +49,11 @@ LAYERS: dict[str, dict[Layer, str]] = {
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge music player ports reporter rtp_leg side
+            sounds/* watch webrtc_leg
         """,
         Layer.CORE: """
-            codec dtmf engine g711 negotiate packet pcm quality reception rtcp sdp
+            codec dtmf engine g711 hold negotiate packet pcm quality reception rtcp sdp
         """,
     },
     "push": {

@@ -155,7 +155,7 @@ class CallInfo(Struct):
     reason: str | None = None
     code: int | None = None
     by: str | None = None
-    held_by: list[Literal["caller", "callee"]] = []
+    held_by: list[str] = []
 
 
 class ServerInfo(Struct):
