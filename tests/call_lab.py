@@ -306,10 +306,10 @@ class Lab:
             assert held == set(leg.engine)
         if self.state is State.TALKING and self.call.mode is Mode.ANCHORED:
             parties = self.call.parties()
-            held = any(leg.holds for leg in parties)
+            on_hold = any(leg.holds for leg in parties)
             for leg in parties:
                 heard = self.engine.hears.get((leg.id, leg.media), Heard.OTHER)
-                assert (heard is not Heard.OTHER) == held, f"{leg.id} hears {heard}"
+                assert (heard is not Heard.OTHER) == on_hold, f"{leg.id} hears {heard}"
         if self.state is State.RINGING:
             for asleep in self.call.sleepers():
                 assert asleep.push or self.call.company(asleep), (

@@ -1,5 +1,7 @@
 """Hold: who hears what, what the other side and its phone are told, and what may come between."""
 
+from collections.abc import Callable
+
 import pytest
 
 from signaling.call_actions import (
@@ -291,7 +293,7 @@ def test_a_call_on_hold_goes_on_in_another_process(step: int) -> None:
 
     def run(at: int | None) -> list[object]:
         lab = talking(phone("desk"))
-        steps = (
+        steps: tuple[Callable[[], object], ...] = (
             lambda: hold(lab, "alice"),
             lambda: agrees(lab, "desk"),
             lambda: phone_holds(lab, "desk"),
