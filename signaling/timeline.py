@@ -81,7 +81,7 @@ class What(StrEnum):
     MEDIA_MOVES = "media_moves"
     """A new media generation is offered, by the leg or to it."""
     CHANGED = "changed"
-    """A phone asks to hold, to come back, or for another address."""
+    """A phone asks for another direction or another address of its media."""
     HELD = "held"
     UNHELD = "unheld"
     CHANGE_REFUSED = "change_refused"
