@@ -52,7 +52,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
             addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg webrtc_leg
         """,
         Layer.CORE: """
-            codec dtmf engine g711 negotiate packet pcm quality reception rtcp sdp
+            codec comfort concealment dtmf engine g711 g722 libopus negotiate opus packet pcm
+            quality reception resample rtcp sdp
         """,
     },
     "push": {
