@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from media.codec import Encoder, make_encoder
-from media.pcm import RATES, WIDTH, audioop, samples_of
+from media.pcm import WIDTH, audioop, samples_of
 from signaling.shared.errors import OperatorError
 
 SHIPPED = Path(__file__).parent / "sounds" / "hold.wav"
 MAX_SECONDS = 600
-_WIDE = ("opus/48000/2", "G722/8000")
+RATE = 16000
 
 
 def find_music(name: str) -> str | None:
@@ -26,11 +26,10 @@ def find_music(name: str) -> str | None:
 
 
 class Tune:
-    """A piece of music, mono, at each rate that an encoder may want."""
+    """A piece of music: mono, of 16 bits, at RATE."""
 
-    def __init__(self, pcm: bytes, rate: int) -> None:
-        """`pcm` is mono, of 16 bits, at `rate` Hz."""
-        self._pcm = {to: _at_rate(pcm, rate, to) for to in RATES}
+    def __init__(self, pcm: bytes) -> None:
+        self.pcm = pcm
 
     @classmethod
     def read(cls, path: str) -> "Tune":
@@ -54,11 +53,13 @@ class Tune:
             sound = audioop.tomono(sound, WIDTH, 0.5, 0.5)
         elif channels > 2:
             raise OperatorError(f"{path}: has {channels} channels; music is mono or stereo")
-        return cls(sound, rate)
+        if rate != RATE:
+            sound, _ = audioop.ratecv(sound, WIDTH, 1, rate, RATE, None)
+        return cls(sound)
 
-    def frames(self, rate: int, frame_ms: int) -> list[bytes]:
+    def frames(self, frame_ms: int) -> list[bytes]:
         """The tune in frames; what is left over at its end is not played."""
-        pcm, size = self._pcm[rate], samples_of(frame_ms, rate) * WIDTH
+        pcm, size = self.pcm, samples_of(frame_ms, RATE) * WIDTH
         return [pcm[at : at + size] for at in range(0, len(pcm) - size + 1, size)]
 
 
@@ -72,10 +73,9 @@ class Programme:
         frame_ms: int,
         make: Callable[[str, int, int], Encoder] = make_encoder,
     ) -> None:
-        rate = 16000 if codec in _WIDE else 8000
         self.frame_ms = frame_ms
-        self._frames = tune.frames(rate, frame_ms)
-        self._encoder = make(codec, rate, frame_ms)
+        self._frames = tune.frames(frame_ms)
+        self._encoder = make(codec, RATE, frame_ms)
         self._packets: list[bytes] = []
         self._at = 0
 
@@ -87,10 +87,3 @@ class Programme:
         packet = self._packets[self._at]
         self._at = (self._at + 1) % len(self._packets)
         return packet
-
-
-def _at_rate(pcm: bytes, rate: int, to: int) -> bytes:
-    if rate == to:
-        return pcm
-    converted, _ = audioop.ratecv(pcm, WIDTH, 1, rate, to, None)
-    return converted

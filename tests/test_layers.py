@@ -53,7 +53,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sounds/* watch webrtc_leg
         """,
         Layer.CORE: """
-            codec dtmf engine g711 hold negotiate packet pcm quality reception rtcp sdp
+            codec comfort concealment dtmf engine g711 g722 hold libopus negotiate opus packet
+            pcm quality reception resample rtcp sdp
         """,
     },
     "push": {

@@ -8,7 +8,7 @@ from media import hold
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.codec import make_encoder
 from media.engine import SILENCE, Digit, Held, Profile, Silent
-from media.music import SHIPPED, Tune
+from media.music import RATE, SHIPPED, Tune
 from media.negotiate import Agreement
 from media.sdp import Description, parse
 from signaling.shared.errors import MediaError, WrongState
@@ -38,8 +38,8 @@ async def has_read(events: Events, leg: str, phone: Phone) -> None:
 
 def expected(packets: int) -> list[bytes]:
     """The music's first packets in PCMU."""
-    encoder = make_encoder("PCMU/8000", 8000, 20)
-    frames = Tune.read(MUSIC).frames(8000, 20)
+    encoder = make_encoder("PCMU/8000", RATE, 20)
+    frames = Tune.read(MUSIC).frames(20)
     return [encoder.encode(frame) for frame in frames[:packets]]
 
 
