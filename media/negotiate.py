@@ -58,6 +58,8 @@ class Agreement:
     heard_events: frozenset[int]
     peer_listens: bool
     peer_talks: bool
+    peer_only_sends: bool = False
+    """It holds us, and may play music of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +264,7 @@ def _agreement(
         peer_listens=direction in ("sendrecv", "recvonly"),
         # A peer that holds (sendonly) may play music, and may as well send nothing at all.
         peer_talks=direction == "sendrecv",
+        peer_only_sends=direction == "sendonly",
     )
 
 
