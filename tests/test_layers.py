@@ -52,7 +52,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
             addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
         """,
         Layer.CORE: """
-            codec dtmf engine g711 negotiate packet pcm quality reception rtcp sdp
+            codec dtmf engine framing g711 jitter negotiate noise packet pcm places quality
+            reception rtcp sdp transcode
         """,
     },
     "push": {
