@@ -7,12 +7,23 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     import audioop
 
-__all__ = ["MAX_MS", "RATES", "WIDTH", "Octets", "audioop", "samples_of", "silence"]
+__all__ = [
+    "MAX_CONCEALED_SECONDS",
+    "MAX_MS",
+    "RATES",
+    "WIDTH",
+    "Octets",
+    "audioop",
+    "samples_of",
+    "silence",
+]
 
 WIDTH = 2
 RATES = (8000, 16000)
 # What a receiver should take in one packet (RFC 3551, section 4.2).
 MAX_MS = 200
+# A longer gap is not concealed in one step.
+MAX_CONCEALED_SECONDS = 1
 
 Octets = bytes | bytearray | memoryview
 

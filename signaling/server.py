@@ -8,6 +8,7 @@ from aiohttp import web
 
 from media.addresses import host_addresses
 from media.aiortc_engine import AiortcEngine, MediaSettings
+from media.codec import prepare as prepare_codecs
 from signaling.admin_api import add_admin_api
 from signaling.api import add_api
 from signaling.call_api import add_call_api
@@ -48,6 +49,7 @@ class Server:
         self._metrics = Metrics()
         self._ready = False
         own_domains = _own_domains(config)
+        prepare_codecs()
         self._engine = AiortcEngine(_media_settings(config))
         self._switchboard = Switchboard(
             _switching(config, own_domains), self._engine, MemoryBus(), RecordsDirectory(records)

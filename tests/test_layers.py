@@ -52,8 +52,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
             addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
         """,
         Layer.CORE: """
-            codec dtmf engine framing g711 jitter negotiate noise packet pcm places quality
-            reception rtcp sdp transcode
+            codec comfort concealment dtmf engine framing g711 g722 jitter libopus negotiate noise opus
+            packet pcm places quality reception resample rtcp sdp transcode
         """,
     },
     "push": {
