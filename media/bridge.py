@@ -157,7 +157,7 @@ class Way:
         self._transcoder = Transcoder(
             course,
             make_decoder(heard.codec, rate),
-            make_encoder(spoken.codec, rate, spoken.ptime_ms),
+            make_encoder(spoken.codec, rate, spoken.ptime_ms, dtx=spoken.wants_pauses),
             target.stream,
             target.say,
             source.tally,

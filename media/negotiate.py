@@ -66,6 +66,8 @@ class Agreement:
     """The number of comfort noise (RFC 3389), where the peer takes it."""
     ptime_ms: int = PTIME_MS
     """How much sound the peer wants in a packet, of the lengths that we make."""
+    wants_pauses: bool = False
+    """Whether the peer asked not to be sent its silence (RFC 7587, section 6.1: usedtx)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +294,7 @@ def _agreement(
         event_rate=event[1],
         noise_type=noise if _CARRIED[name].clock_rate == 8000 else None,
         ptime_ms=frame_ms(name, section.ptime_ms, section.max_ptime_ms),
+        wants_pauses=any("usedtx=1" in codec.fmtp for codec in section.codecs()),
     )
 
 

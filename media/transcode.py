@@ -1,10 +1,11 @@
 """One direction of a joined call, from the packets of one codec to those of another."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from media import noise
 from media.codec import Decoder, Encoder
+from media.comfort import ComfortNoise, measure
 from media.dtmf import EventRelay
 from media.jitter import Packet, Tally
 from media.packet import AUDIO, EVENT, NOISE, Outgoing
@@ -17,8 +18,8 @@ MAX_CONCEALED_MS = 60
 _WORD = 0xFFFFFFFF
 _SIGN = 0x80000000
 _USUAL_MS = 20
-# A longer pause of the source is measured by our clock, and not by what its packets say.
-_PAUSE_SECONDS = 0.5
+# A source whose time leapt further than this, and not by what passed here, set its clock.
+_LEAP_SECONDS = 0.5
 # Silence is filled when a packet is this late, in frames, and not for a time when nobody polled.
 _MISSED = 1.5
 _MAX_FILLED_SECONDS = 0.2
@@ -84,12 +85,14 @@ class Transcoder:
         self._marker = True
         # Of the stream after our last packet: another one now is somebody else's.
         self._left = -1
-        # What the source's next packet is stamped with, and how many samples one has.
+        # What the source's next packet is stamped with, when the last came, and its samples.
         self._expected = 0
+        self._heard_at = 0.0
         self._samples = course.rate * _USUAL_MS // 1000
-        # How loud the source's silence is while it sends no sound; how much of it was made up.
-        self._level: int | None = None
+        # What makes the sound of the source's silence, while it sends none, and how much it made.
+        self._background: Callable[[int], bytes] | None = None
         self._filled = 0
+        self._noise: ComfortNoise | None = None
 
     def hear(self, packet: Packet, now: float) -> None:
         """Take the source's next packet."""
@@ -104,26 +107,25 @@ class Transcoder:
         else:
             self._catch_up(packet, now)
         self._filled = 0
+        self._heard_at = now
         if packet.kind == NOISE:
             self._expected = packet.timestamp
-            self._rest(packet.payload[0] & 0x7F, 0, now)
+            self._noise = self._noise or ComfortNoise(self._course.rate)
+            self._noise.describe(packet.payload)
+            self._rest(self._noise.make, packet.payload, 0, now)
         else:
             self._decode(packet, now)
         self._left = self._stream.timestamp
 
     def poll(self, now: float) -> None:
         """Say what goes on in the source's silence."""
-        if self.due is None or self._level is None:
+        if self.due is None or self._background is None:
             return
         if now - self.due > _MAX_FILLED_SECONDS:
             self.due = now
         while self.due <= now:
-            if self._course.pause_bytes:
-                pcm = self._decoder.conceal(self._samples)
-            else:
-                pcm = noise.make(self._level, self._samples, self._filled)
             self._filled += self._samples
-            self._feed(pcm, now)
+            self._feed(self._background(self._samples), now)
             self.due += self._samples / self._course.rate
         self._left = self._stream.timestamp
 
@@ -140,28 +142,31 @@ class Transcoder:
             self._tally.concealed_ms += self._samples * 1000 / self._course.rate
         self._expected = (packet.timestamp + self._to_source(self._samples)) & _WORD
         if len(packet.payload) > self._course.pause_bytes:
-            self._level = self.due = None
+            self._background = self.due = None
             self._marker = self._marker or packet.marker
             self._feed(pcm, now)
             return
-        self._rest(noise.level_of(pcm), self._samples, now)
+        self._rest(self._decoder.conceal, measure(pcm), self._samples, now)
         if not self._course.takes_noise:
             self._feed(pcm, now)
 
-    def _rest(self, level: int, samples: int, now: float) -> None:
-        """The source is silent from here on, and says how loud that is, for so many samples."""
+    def _rest(
+        self, background: Callable[[int], bytes], payload: bytes, samples: int, now: float
+    ) -> None:
+        """The source is silent from here on; `payload` describes so many samples of it."""
+        self._background = background
         if self._course.takes_noise:
             self._skip(0)
-            self._say(bytes([level]), self._timestamp, now, marker=False, kind=NOISE)
+            self._say(payload, self._timestamp, now, marker=False, kind=NOISE)
             self._skip(samples)
         else:
             self.due = now + _MISSED * self._samples / self._course.rate
-        self._level = level
 
     def _catch_up(self, packet: Packet, now: float) -> None:
         """Bring our time to that of the packet: over what was lost, or not said at all."""
         gap = ((packet.timestamp - self._expected + _SIGN) & _WORD) - _SIGN
-        if abs(gap) > _PAUSE_SECONDS * self._course.source_clock:
+        seconds = gap / self._course.source_clock
+        if abs(seconds) > _LEAP_SECONDS < abs(seconds - (now - self._heard_at)):
             self._restart(now)
             return
         samples = gap * self._course.rate // self._course.source_clock - self._filled

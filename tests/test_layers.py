@@ -52,7 +52,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
             addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
         """,
         Layer.CORE: """
-            codec comfort concealment dtmf engine framing g711 g722 jitter libopus negotiate noise opus
+            codec comfort concealment dtmf engine framing g711 g722 jitter libopus negotiate opus
             packet pcm places quality reception resample rtcp sdp transcode
         """,
     },
