@@ -40,6 +40,7 @@ class Talker:
         self.clock = 48000 if codec.startswith("opus") else 8000
         self.rate = rate
         self._encoder = make_encoder(codec, rate, 20)
+        self._encoder.expect_loss(0.1)
         self._decoder = make_decoder(codec, rate)
 
     def talk(self, pcm: bytes, *, lost: frozenset[int] = frozenset()) -> None:
@@ -89,14 +90,16 @@ class TestSound:
             assert likeness(sound, await there.hear(50)) > 0.9
             assert likeness(sound, await here.hear(50)) > 0.9
 
-    async def test_losses_are_made_up_for_and_counted(self, engine: AiortcEngine) -> None:
+    async def test_what_is_lost_of_opus_is_recovered_from_what_follows(
+        self, engine: AiortcEngine
+    ) -> None:
         sound = sweep(16000, 2.0)
         rng = random.Random(7)
         lost = frozenset(number for number in range(2, 98) if rng.random() < 0.1)
         async with pair(engine, "opus/48000/2", "PCMU/8000") as (here, there):
             here.talk(sound, lost=lost)
-            assert likeness(sound, await there.hear(100)) > 0.8
-            assert engine.tally("one").concealed_ms == 20 * len(lost)
+            # Each packet that follows a lost one holds it, too.
+            assert likeness(sound, await there.hear(100)) > 0.85
 
     async def test_a_browser_and_a_phone_that_share_no_codec_talk(
         self, engine: AiortcEngine
