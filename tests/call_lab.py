@@ -90,6 +90,7 @@ class Engine:
         self.held: set[tuple[str, int]] = set()
         self.opened: list[tuple[str, int]] = []
         self.fails: Callable[[MediaAction], bool] = lambda action: False
+        self.refusal = EndReason.INCOMPATIBLE
 
     def perform(self, action: MediaAction) -> Event | None:
         key = (action.leg, action.media)
@@ -105,7 +106,7 @@ class Engine:
             case AcceptMedia():
                 assert key in self.held, f"{key} is not open"
                 if self.fails(action):
-                    return _refused(action, EndReason.INCOMPATIBLE)
+                    return _refused(action, self.refusal)
                 return MediaAccepted(*key, self.codec)
             case UpdateMedia():
                 return self._update(action)
