@@ -2,8 +2,8 @@
 
 from signaling.shared.errors import TryAgain
 
-CALL_COST = 0.012
-"""What a transcoded call takes of a core, opus on one side: measured, see docs/decisions.md."""
+CALL_COST = 0.01
+"""What a call between opus and G.722, the dearest pair, takes of a core: see docs/decisions.md."""
 SHARE, SHARE_ALONE = 0.6, 0.4
 """What transcoding may take of the one core of our loop, and of a machine that has no other."""
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import random
 import struct
 from array import array
 from dataclasses import replace
@@ -12,10 +13,12 @@ import pytest
 from media.codec import make_decoder, make_encoder
 from media.comfort import measure
 from media.dtmf import EventReceiver
-from media.jitter import Packet, Tally
+from media.g711 import translation
+from media.jitter import JitterBuffer, Packet, Tally
 from media.packet import AUDIO, EVENT, NOISE, Outgoing
 from media.pcm import audioop
 from media.transcode import MAX_CONCEALED_MS, Course, Transcoder
+from tests.media.test_jitter import network
 
 FIRST = 9000
 PCMU, PCMA = "PCMU/8000", "PCMA/8000"
@@ -78,6 +81,10 @@ class Direction:
         packet = Packet(payload, stamp, kind, False, lost, begins=self._first)
         self._first = False
         self.transcoder.hear(packet, now)
+
+    def take(self, packets: list[Packet], now: float) -> None:
+        for packet in packets:
+            self.transcoder.hear(packet, now)
 
     def sound(self) -> bytes:
         return b"".join(self._target.decode(one.payload) for one in self.said if one.kind == AUDIO)
@@ -173,6 +180,36 @@ class TestLosses:
             missing = 0
         assert set(direction.steps()) == {160}
         assert len(direction.said) == 500
+
+
+class TestBadNetwork:
+    @pytest.mark.parametrize(
+        ("jitter", "loss", "burst"),
+        [(0.05, 0.0, 1), (0.05, 0.1, 1), (0.01, 0.1, 4), (0.0, 0.05, 1)],
+    )
+    def test_every_packet_that_came_in_time_is_said_in_its_place(
+        self, jitter: float, loss: float, burst: int
+    ) -> None:
+        rng = random.Random(11)
+        direction = Direction()
+        buffer = JitterBuffer(8000, direction.tally)
+        payloads = [rng.randbytes(160) for _ in range(1500)]
+        sent = list(network(12, 1500, jitter=jitter, loss=loss, burst=burst))
+        for now, number in sent:
+            while buffer.due is not None and buffer.due <= now:
+                direction.take(buffer.poll(buffer.due), now)
+            packet = Packet(payloads[number], number * 160, AUDIO, False)
+            direction.take(buffer.put(1, number, packet, now, timed=True), now)
+
+        # The beginning of a packet after a lost one is blended with what was made up for that.
+        table = translation(PCMU, PCMA)
+        said = {one.payload[-80:]: one.timestamp for one in direction.said}
+        places = {number: said.get(payloads[number].translate(table)[-80:]) for _, number in sent}
+        shifts = {stamp - number * 160 for number, stamp in places.items() if stamp is not None}
+        assert len(shifts) == 1
+        assert list(places.values()).count(None) <= direction.tally.late + 3
+        assert direction.tally.late < 15
+        assert all(0 < step < 8000 for step in direction.steps())
 
 
 class TestPauses:
