@@ -121,6 +121,10 @@ class Transcoder:
         """Say what goes on in the source's silence."""
         if self.due is None or self._background is None:
             return
+        if self._stream.timestamp != self._left:
+            # Somebody else speaks, music say, and nobody waits for our silence.
+            self.due = None
+            return
         if now - self.due > _MAX_FILLED_SECONDS:
             self.due = now
         while self.due <= now:

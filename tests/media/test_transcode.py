@@ -280,6 +280,14 @@ class TestComfortNoise:
         direction.hear(11, 10.22)
         assert direction.said[-1][1:] == (FIRST + 11 * 160, True, AUDIO)
 
+    def test_nobody_hisses_into_what_others_say(self) -> None:
+        direction = Direction()
+        direction.put(bytes([40]), 160, 10.0, kind=NOISE)
+        direction.stream.write_audio_header(bytearray(12), 8, FIRST + 8000, 10.02, marker=True)
+        direction.transcoder.poll(10.1)
+        assert not direction.said
+        assert direction.transcoder.due is None
+
     def test_nobody_fills_the_time_in_which_the_process_stood_still(self) -> None:
         direction = Direction()
         direction.put(bytes([40]), 160, 10.0, kind=NOISE)
