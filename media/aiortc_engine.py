@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable
@@ -11,9 +12,10 @@ from aiortc import RTCCertificate
 
 from media import hold, negotiate, sdp
 from media.addresses import address_towards, host_addresses, is_loopback
-from media.bridge import join
+from media.bridge import Bridge, other_codec, passes
 from media.engine import Figures, Held, IceCandidate, MediaEvent, Profile
 from media.packet import Outgoing
+from media.places import default_places
 from media.player import Player
 from media.ports import PortPool
 from media.reporter import Reporter
@@ -41,6 +43,10 @@ class MediaSettings:
     rest_seconds: float = 60.0
     connect_seconds: float = 15.0
     report_seconds: float = 5.0
+    max_transcoded: int = 0
+    """How many calls may change their codec here; 0: as many as one core carries."""
+    browser_codec: str = "auto"
+    """"opus": browsers are asked for it even where the other side speaks another codec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +64,7 @@ class _Opened:
     call: str
     profile: Profile
     leg: RtpLeg | WebrtcLeg
-    offered: tuple[str, ...]
+    preferred: tuple[str, ...]
     peer: str | None
     # Of our descriptions' o= line: the version rises with each (RFC 3264, section 8).
     session_id: int = field(default_factory=lambda: secrets.randbits(62))
@@ -98,6 +104,7 @@ class AiortcEngine:
             rests=self._player.rests,
         )
         self._reporter = Reporter(settings.report_seconds)
+        self._bridge = Bridge(settings.max_transcoded or default_places(os.cpu_count() or 1))
 
     def listen(self, sink: Callable[[MediaEvent], None]) -> None:
         """Have every event given to `sink`; several may listen."""
@@ -121,9 +128,12 @@ class AiortcEngine:
         if leg in self._legs:
             raise MediaError("a leg of this name is open already")
         description = sdp.parse(offer) if offer is not None else None
-        agreement = negotiate.agree(description, profile, codecs) if description else None
+        preferred = self._prefer(profile, codecs)
+        agreement = negotiate.agree(description, profile, preferred) if description else None
+        if agreement is not None:
+            self._check_room(agreement.codec, codecs)
         opened = _Opened(
-            call, profile, self._make_leg(leg, profile, description, peer), codecs, peer
+            call, profile, self._make_leg(leg, profile, description, peer), preferred, peer
         )
         self._legs[leg] = opened
         try:
@@ -131,7 +141,9 @@ class AiortcEngine:
             if self._legs.get(leg) is not opened:
                 raise MediaError("the leg was closed while it opened")
             if description is None or agreement is None:
-                text = negotiate.make_offer(opened.leg.local, codecs, session_id=opened.session_id)
+                text = negotiate.make_offer(
+                    opened.leg.local, preferred, session_id=opened.session_id
+                )
             else:
                 text = negotiate.make_answer(
                     description, agreement, opened.leg.local, session_id=opened.session_id
@@ -151,7 +163,8 @@ class AiortcEngine:
         """See MediaEngine; an RTP leg takes a second answer too (early media, then the final)."""
         opened = self._find(leg)
         description = sdp.parse(answer)
-        agreement = negotiate.read_answer(description, opened.profile, opened.offered)
+        agreement = negotiate.read_answer(description, opened.profile, opened.preferred)
+        self._check_room(agreement.codec, opened.preferred)
         self._reach(opened, description, agreement)
         self._note_hold(opened, agreement, we_talked=opened.talks)
         return agreement.codec
@@ -163,7 +176,9 @@ class AiortcEngine:
         if agreed is None or not isinstance(opened.leg, RtpLeg):
             raise WrongState("only an RTP leg that has agreed on its media takes a new offer")
         description = sdp.parse(offer)
-        agreement = negotiate.agree(description, opened.profile, (agreed.codec,))
+        agreement = negotiate.agree(
+            description, opened.profile, other_codec(opened.leg.side), current=agreed.codec
+        )
         self._reach(opened, description, agreement)
         opened.version += 1
         text = negotiate.make_answer(
@@ -184,7 +199,7 @@ class AiortcEngine:
         if agreed is None or not isinstance(opened.leg, RtpLeg):
             raise WrongState("only an RTP leg that has agreed on its media is made a new offer")
         opened.version += 1
-        opened.talks, opened.listens, opened.offered = talks, listens, (agreed.codec,)
+        opened.talks, opened.listens, opened.preferred = talks, listens, (agreed.codec,)
         opened.text = hold.reoffer(
             opened.text, agreed, version=opened.version, talks=talks, listens=listens
         )
@@ -201,7 +216,7 @@ class AiortcEngine:
     async def join(self, leg: str, other: str) -> None:
         """See MediaEngine."""
         sides = self._find(leg).leg.side, self._find(other).leg.side
-        join(*sides)
+        self._bridge.join(*sides)
         self._player.joined(*sides)
 
     async def play(self, leg: str, source: str | None) -> None:
@@ -232,6 +247,7 @@ class AiortcEngine:
         self._watch.stop()
         self._reporter.stop()
         self._player.stop()
+        self._bridge.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
         await asyncio.gather(*self._settling)
 
@@ -274,6 +290,18 @@ class AiortcEngine:
             opened.held = held
             self._emit(Held(opened.leg.side.leg, held))
 
+    def _prefer(self, profile: Profile, codecs: tuple[str, ...]) -> tuple[str, ...]:
+        """What a leg should speak: the call's codecs, or opus where browsers are asked for it."""
+        ask = self._settings.browser_codec == "opus" and profile is Profile.WEBRTC
+        if ask and codecs and self._bridge.places.has_room:
+            return (negotiate.CODECS[0],)
+        return codecs
+
+    def _check_room(self, codec: str, preferred: tuple[str, ...]) -> None:
+        """TryAgain where a leg would have to be transcoded, and there is no room for it."""
+        if preferred and not passes(codec, preferred):
+            self._bridge.places.check()
+
     def _sides(self) -> list[Side]:
         return [opened.leg.side for opened in self._legs.values()]
 
@@ -295,11 +323,11 @@ class AiortcEngine:
         leg = opened.leg
         if isinstance(leg, RtpLeg):
             remote = negotiate.rtp_remote(description)
-            leg.side.agree(agreement)
+            self._bridge.agree(leg.side, agreement)
             leg.reach(remote, opened.peer)
         else:
             leg.reach(negotiate.webrtc_remote(description))
-            leg.side.agree(agreement)
+            self._bridge.agree(leg.side, agreement)
 
     def _make_leg(
         self, leg: str, profile: Profile, description: sdp.Description | None, peer: str | None

@@ -137,20 +137,24 @@ class MediaEngine(Protocol):
     ) -> str:
         """Open a leg; returns our SDP: an answer to `offer`, or an offer when there is none.
 
-        `codecs` bounds what we name (all that we carry when empty): an offer names all of them,
-        an answer exactly one and telephone-event. `peer` is the host that signals for the leg.
+        `codecs` are those that need no transcoding: an offer names them first, then all others
+        that we carry; an answer names one of them if it can, exactly one, and telephone-event.
+        `peer` is the host that signals for the leg. TryAgain, where the leg would have to be
+        transcoded and there is no room for another.
         """
 
     async def accept(self, leg: str, answer: str) -> str:
         """Take the answer to the offer that `open` made; returns the codec agreed on.
 
+        Of several that it names, one that needs no transcoding. TryAgain as in `open`.
         An RTP leg may be answered again, early and then finally; a WebRTC leg only once.
         """
 
     async def update(self, leg: str, offer: str) -> str:
         """Take a new offer of an RTP leg's peer: held or not, or elsewhere; returns our answer.
 
-        The codec stays what was agreed; IncompatibleMedia, and nothing changes, without it.
+        The codec stays what was agreed if it is offered, else it changes. TryAgain, and nothing
+        changes, where that would need transcoding and there is no room.
         """
 
     async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
@@ -164,7 +168,10 @@ class MediaEngine(Protocol):
         """Take trickled candidates; those that cannot be reached, or come late, are passed over."""
 
     async def join(self, leg: str, other: str) -> None:
-        """Bridge two legs that agreed on the same codec; each leaves the leg it was joined to."""
+        """Bridge two legs, from codec to codec if need be; each leaves the leg it was joined to.
+
+        TryAgain, and nothing changes, where that needs transcoding and there is no room.
+        """
 
     async def play(self, leg: str, source: str | None) -> None:
         """Let the leg's peer hear a file, over and over, or SILENCE, in place of the joined leg.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from media.engine import SILENCE
 from media.music import Programme, Tune
-from media.negotiate import PTIME_MS, Agreement
+from media.negotiate import Agreement
 from media.side import Side, Sink
 from signaling.shared.errors import MediaError, OperatorError
 
@@ -130,10 +130,10 @@ class Player:
         if agreement is None or listener.source not in self._tunes:
             return
         listener.agreement = agreement
-        key = (listener.source, agreement.codec, PTIME_MS)
+        key = (listener.source, agreement.codec, agreement.ptime_ms)
         channel = self._channels.get(key)
         if channel is None:
-            programme = Programme(self._tunes[listener.source], agreement.codec, PTIME_MS)
+            programme = Programme(self._tunes[listener.source], agreement.codec, agreement.ptime_ms)
             channel = self._channels[key] = _Channel(programme)
         if not channel.listeners:
             channel.due = now

@@ -204,6 +204,11 @@ class Delivery:
         """The codec's clock rate, in which the peer counts jitter."""
         self._rate = rate
 
+    @property
+    def loss(self) -> float:
+        """What part the peer lost between its last two reports."""
+        return self._last.fraction / 256 if self._last is not None else 0.0
+
     def hear(self, block: Block, now_ntp: int) -> None:
         """Take a block of the peer's report; those on other streams are not for us."""
         if block.source == self._source:

@@ -193,6 +193,7 @@ class MediaLost:
     leg: str
     media: int
     silent: bool
+    reason: EndReason = EndReason.MEDIA_FAILED
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,8 @@ def negotiation_refused(call: Call, event: MediaRefused, now: float) -> None:
     if open_one is None or (open_one.leg, open_one.media) != (event.leg, event.media):
         return
     if open_one.kind is Negotiating.ANCHOR:
-        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        full = event.reason is EndReason.LIMIT
+        call.end(event.reason if full else EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
         return
     _settle(call)
     call.refuse(open_one.request, IncompatibleMedia(event.detail))
@@ -262,7 +263,7 @@ def lost(call: Call, event: MediaLost, now: float) -> None:
         _forget(call, leg, event.media)
         leg.moving_to = None
     elif event.media == leg.media and (event.silent or not leg.connected):
-        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        call.end(event.reason, EndedBy.SERVER, now)
 
 
 def _forget(call: Call, leg: Leg, media: int) -> None:

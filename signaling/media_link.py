@@ -46,7 +46,7 @@ from signaling.call_events import (
 )
 from signaling.call_model import Heard, Leg
 from signaling.call_state import Call
-from signaling.shared.errors import MediaError, PeerError, WrongState, WSPhoneError
+from signaling.shared.errors import MediaError, PeerError, TryAgain, WrongState, WSPhoneError
 from signaling.shared.reasons import EndReason
 
 log = logging.getLogger(__name__)
@@ -97,6 +97,9 @@ class MediaLink:
                 return await self._do(action)
         except PeerError as error:
             return self._refused(action, EndReason.INCOMPATIBLE, error)
+        except TryAgain as error:
+            full = WrongState(str(error), retry_after=error.retry_after)
+            return self._refused(action, EndReason.LIMIT, full)
         except (MediaError, TimeoutError) as error:
             failure = WrongState(str(error) or "no answer in time", retry_after=1.0)
             return self._refused(action, EndReason.MEDIA_FAILED, failure)
@@ -178,7 +181,7 @@ class MediaLink:
         if isinstance(action, UpdateMedia):
             return UpdateRefused(action.leg, action.media)
         if isinstance(action, JoinMedia):
-            return MediaLost(action.leg, action.media, silent=True)
+            return MediaLost(action.leg, action.media, silent=True, reason=reason)
         return None
 
     def _id(self, leg: str, media: int) -> str:

@@ -199,6 +199,8 @@ def _media_settings(config: Config) -> MediaSettings:
         port_min=config.media.port_min,
         port_max=config.media.port_max,
         loopback=is_loopback(config.http.host),
+        max_transcoded=config.media.max_transcoded,
+        browser_codec=config.media.browser_codec,
     )
 
 

@@ -94,6 +94,7 @@ class Engine:
         self.opened: list[tuple[str, int]] = []
         self.hears: dict[tuple[str, int], Heard] = {}
         self.fails: Callable[[MediaAction], bool] = lambda action: False
+        self.refusal = EndReason.INCOMPATIBLE
 
     def perform(self, action: MediaAction) -> Event | None:
         key = (action.leg, action.media)
@@ -104,7 +105,7 @@ class Engine:
                 return self._open(action)
             case AcceptMedia():
                 if self.fails(action):
-                    return _refused(action, EndReason.INCOMPATIBLE)
+                    return _refused(action, self.refusal)
                 return MediaAccepted(*key, self.codec)
             case UpdateMedia():
                 return self._update(action)

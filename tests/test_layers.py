@@ -53,8 +53,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sounds/* watch webrtc_leg
         """,
         Layer.CORE: """
-            codec comfort concealment dtmf engine g711 g722 hold libopus negotiate opus packet
-            pcm quality reception resample rtcp sdp
+            codec comfort concealment dtmf engine framing g711 g722 hold jitter libopus negotiate
+            opus packet pcm places quality reception resample rtcp sdp transcode
         """,
     },
     "push": {

@@ -60,6 +60,10 @@ class Media:
     advertised_address: str | None = None
     port_min: int = 10000
     port_max: int = 20000
+    # How many calls each process transcodes at once; 0: as many as a core carries.
+    max_transcoded: int = 0
+    # "opus": browsers are asked for it even where the phone speaks another codec.
+    browser_codec: Literal["auto", "opus"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,12 @@ KEYS: dict[str, Key] = {
     "media.advertised_address": Key("text", allowed.address, "an IP address"),
     "media.port_min": _MEDIA_PORT,
     "media.port_max": _MEDIA_PORT,
+    "media.max_transcoded": Key(
+        "integer",
+        allowed.between(0, 10_000),
+        "a number of calls, or 0 for as many as a core carries",
+    ),
+    "media.browser_codec": Key("text", allowed.one_of("auto", "opus"), '"auto" or "opus"'),
     "database.url": Key(
         "text",
         allowed.database_url,

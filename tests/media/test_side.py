@@ -5,8 +5,8 @@ import struct
 from media import rtcp
 from media.engine import MediaEvent
 from media.negotiate import Agreement
-from media.packet import HEADER_SIZE, Outgoing
-from media.side import AUDIO, BUFFER_SIZE, Side
+from media.packet import AUDIO, HEADER_SIZE, Outgoing
+from media.side import BUFFER_SIZE, Side
 
 
 def agreement(*, listens: bool = True) -> Agreement:
