@@ -2,8 +2,8 @@
 
 import { shown } from './address.js';
 import { find, mark, say } from './dom.js';
-import { FigureReader } from './figures.js';
-import { durationText, figuresText, reasonText, stateText, texts } from './texts.js';
+import { SoundView } from './sound_view.js';
+import { durationText, reasonText, stateText, texts } from './texts.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./phone.js').Phone} Phone */
@@ -32,8 +32,7 @@ export class CallView {
   #hangup = find('hangup', HTMLButtonElement);
   #redial = find('redial', HTMLButtonElement);
   #keysHeard = find('call-keys', HTMLElement);
-  #figuresLine = find('call-figures', HTMLElement);
-  #figures = new FigureReader();
+  #sound = new SoundView();
   #clock = 0;
   #ticks = 0;
   #phone;
@@ -127,22 +126,13 @@ export class CallView {
     window.clearInterval(this.#clock);
     this.#clock = on ? window.setInterval(() => this.#tick(), TICK_MS) : 0;
     this.#ticks = 0;
-    this.#figuresLine.hidden = true;
+    this.#sound.hide();
   }
 
   #tick() {
     const call = this.#phone.active;
     if (!call) return;
     this.#renderTimer(call);
-    if (++this.#ticks % TICKS_A_LOOK === 0) void this.#look(call);
-  }
-
-  /** How the sound is carried. @param {Call} call */
-  async #look(call) {
-    const stats = await call.pc?.getStats().catch(() => null);
-    const figures = stats ? this.#figures.read(stats.values(), call.figures) : null;
-    if (!figures || call !== this.#phone.active) return;
-    say(this.#figuresLine, figuresText(figures));
-    this.#figuresLine.hidden = call.state !== 'talking';
+    if (++this.#ticks % TICKS_A_LOOK === 0) void this.#sound.look(call);
   }
 }

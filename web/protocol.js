@@ -61,7 +61,9 @@
 
 /**
  * How one direction of a call is carried, as the server counts it; `mos` from 1 to 4.4.
- * @typedef {{ packets: number, lost: number | null, mos: number | null }} Stream
+ * @typedef {{
+ *   packets: number, lost: number | null, jitter_ms: number | null, mos: number | null,
+ * }} Stream
  */
 
 /** @typedef {{ call: string, sent: Stream, received: Stream }} ServerFigures */

@@ -89,6 +89,10 @@ export const de = {
   lossThere: (percent) => `${percent} Verlust zur anderen Seite`,
   roundTrip: (ms) => `${ms} ms hin und zurück`,
   quality: (mos) => `Güte ${mos} von 5`,
+  youHear: 'Sie hören',
+  theyHear: 'Die andere Seite hört',
+  jitter: (ms) => `±${ms} ms`,
+  graph: (least, most) => `Güte der letzten zwei Minuten: ${least} bis ${most} von 5`,
 
   youHungUp: 'Sie haben aufgelegt.',
   theyHungUp: 'Die andere Seite hat aufgelegt.',

@@ -91,6 +91,11 @@ export const en = {
   lossThere: (/** @type {string} */ percent) => `${percent} lost on the way to them`,
   roundTrip: (/** @type {number} */ ms) => `${ms} ms there and back`,
   quality: (/** @type {string} */ mos) => `quality ${mos} of 5`,
+  youHear: 'You hear',
+  theyHear: 'They hear',
+  jitter: (/** @type {number} */ ms) => `±${ms} ms`,
+  graph: (/** @type {string} */ least, /** @type {string} */ most) =>
+    `Quality over the last two minutes: ${least} to ${most} of 5`,
 
   // --- why calls end: what the one who calls reads, and what the one who is called reads
   youHungUp: 'You hung up.',
