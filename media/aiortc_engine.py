@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate
 
-from media import negotiate, sdp
+from media import hold, negotiate, sdp
 from media.addresses import address_towards, host_addresses, is_loopback
 from media.bridge import Bridge, other_codec, passes
-from media.engine import Figures, IceCandidate, MediaEvent, Profile
+from media.engine import Figures, Held, IceCandidate, MediaEvent, Profile
 from media.packet import Outgoing
 from media.places import default_places
+from media.player import Player
 from media.ports import PortPool
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
@@ -68,6 +69,11 @@ class _Opened:
     # Of our descriptions' o= line: the version rises with each (RFC 3264, section 8).
     session_id: int = field(default_factory=lambda: secrets.randbits(62))
     version: int = 1
+    # Our last description, and what it says that we do; whether the peer holds us.
+    text: str = ""
+    talks: bool = True
+    listens: bool = True
+    held: bool = False
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -90,7 +96,13 @@ class AiortcEngine:
         self._legs: dict[str, _Opened] = {}
         self._settling: set[asyncio.Task[None]] = set()
         self._sinks: list[Callable[[MediaEvent], None]] = []
-        self._watch = Watch(self._sides, self._emit, silent_seconds=settings.silent_seconds)
+        self._player = Player()
+        self._watch = Watch(
+            self._sides,
+            self._emit,
+            silent_seconds=settings.silent_seconds,
+            rests=self._player.rests,
+        )
         self._reporter = Reporter(settings.report_seconds)
         self._bridge = Bridge(settings.max_transcoded or default_places(os.cpu_count() or 1))
 
@@ -144,6 +156,7 @@ class AiortcEngine:
             raise
         self._watch.start()
         self._reporter.add(opened.leg.report)
+        opened.text = text
         return text
 
     async def accept(self, leg: str, answer: str) -> str:
@@ -153,6 +166,7 @@ class AiortcEngine:
         agreement = negotiate.read_answer(description, opened.profile, opened.preferred)
         self._check_room(agreement.codec, opened.preferred)
         self._reach(opened, description, agreement)
+        self._note_hold(opened, agreement, we_talked=opened.talks)
         return agreement.codec
 
     async def update(self, leg: str, offer: str) -> str:
@@ -167,13 +181,29 @@ class AiortcEngine:
         )
         self._reach(opened, description, agreement)
         opened.version += 1
-        return negotiate.make_answer(
+        text = negotiate.make_answer(
             description,
             agreement,
             opened.leg.local,
             session_id=opened.session_id,
             version=opened.version,
         )
+        opened.text = hold.bounded(text, talks=opened.talks, listens=opened.listens)
+        self._note_hold(opened, agreement, we_talked=True)
+        return opened.text
+
+    async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
+        """See MediaEngine."""
+        opened = self._find(leg)
+        agreed = opened.leg.side.agreement
+        if agreed is None or not isinstance(opened.leg, RtpLeg):
+            raise WrongState("only an RTP leg that has agreed on its media is made a new offer")
+        opened.version += 1
+        opened.talks, opened.listens, opened.preferred = talks, listens, (agreed.codec,)
+        opened.text = hold.reoffer(
+            opened.text, agreed, version=opened.version, talks=talks, listens=listens
+        )
+        return opened.text
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
         """See MediaEngine; candidates of a leg that is gone, or has no ICE, are passed over."""
@@ -185,7 +215,13 @@ class AiortcEngine:
 
     async def join(self, leg: str, other: str) -> None:
         """See MediaEngine."""
-        self._bridge.join(self._find(leg).leg.side, self._find(other).leg.side)
+        sides = self._find(leg).leg.side, self._find(other).leg.side
+        self._bridge.join(*sides)
+        self._player.joined(*sides)
+
+    async def play(self, leg: str, source: str | None) -> None:
+        """See MediaEngine."""
+        await self._player.play(self._find(leg).leg.side, source)
 
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         """See MediaEngine."""
@@ -203,6 +239,7 @@ class AiortcEngine:
         opened = self._legs.pop(leg, None)
         if opened is not None:
             log.debug("call %s: leg %s closed: %s", opened.call, leg, opened.leg.side.figures())
+            self._player.forget(opened.leg.side)
             await self._settle(opened, opened.leg.close)
 
     async def aclose(self) -> None:
@@ -210,6 +247,7 @@ class AiortcEngine:
         self._watch.stop()
         self._reporter.stop()
         self._bridge.stop()
+        self._player.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
         await asyncio.gather(*self._settling)
 
@@ -256,6 +294,14 @@ class AiortcEngine:
         if preferred and not passes(codec, preferred):
             self._bridge.places.check()
 
+    def _note_hold(
+        self, opened: _Opened, agreement: negotiate.Agreement, *, we_talked: bool
+    ) -> None:
+        held = hold.holds(agreement, we_talked=we_talked, before=opened.held)
+        if held != opened.held and opened.profile is Profile.RTP:
+            opened.held = held
+            self._emit(Held(opened.leg.side.leg, held))
+
     def _sides(self) -> list[Side]:
         return [opened.leg.side for opened in self._legs.values()]
 
@@ -282,6 +328,10 @@ class AiortcEngine:
         else:
             leg.reach(negotiate.webrtc_remote(description))
             self._bridge.agree(leg.side, agreement)
+        other = leg.side.other
+        if other is not None:
+            # A codec that changed leads their packets another way, around the music's gate.
+            self._player.joined(leg.side, other)
 
     def _make_leg(
         self, leg: str, profile: Profile, description: sdp.Description | None, peer: str | None

@@ -47,7 +47,18 @@ class Digit:
     duration_ms: int
 
 
-MediaEvent = Connected | Silent | Failed | Digit
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The peer of an RTP leg listens no more, by its description, or does again: `held`."""
+
+    leg: str
+    held: bool
+
+
+MediaEvent = Connected | Silent | Failed | Digit | Held
+
+SILENCE = "silence"
+"""What `play` plays when the peer is to hear nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +154,13 @@ class MediaEngine(Protocol):
         changes, where that would need transcoding and there is no room.
         """
 
+    async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
+        """Make a new offer to an RTP leg's peer, of the codec agreed on; `accept` takes its answer.
+
+        We send where `talks`, and want to be sent where `listens`; our answers to `update` say no
+        more than this from now on. The media goes on as agreed until the answer, or without one.
+        """
+
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
         """Take trickled candidates; those that cannot be reached, or come late, are passed over."""
 
@@ -150,6 +168,14 @@ class MediaEngine(Protocol):
         """Bridge two legs, from codec to codec if need be; each leaves the leg it was joined to.
 
         TryAgain, and nothing changes, where that needs transcoding and there is no room.
+        """
+
+    async def play(self, leg: str, source: str | None) -> None:
+        """Let the leg's peer hear a file, over and over, or SILENCE, in place of the joined leg.
+
+        It stays so whatever leg is joined, until None ends it; before the first join it is begun,
+        too. A joined leg whose peer only sends, by its description, is heard instead of a file
+        while it does: its own music. Neither side of a leg that is played to is ever Silent.
         """
 
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:

@@ -68,6 +68,8 @@ class Agreement:
     """How much sound the peer wants in a packet, of the lengths that we make."""
     wants_pauses: bool = False
     """Whether the peer asked not to be sent its silence (RFC 7587, section 6.1: usedtx)."""
+    peer_only_sends: bool = False
+    """It holds us, and may play music of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +297,7 @@ def _agreement(
         noise_type=noise if _CARRIED[name].clock_rate == 8000 else None,
         ptime_ms=frame_ms(name, section.ptime_ms, section.max_ptime_ms),
         wants_pauses=any("usedtx=1" in codec.fmtp for codec in section.codecs()),
+        peer_only_sends=direction == "sendonly",
     )
 
 

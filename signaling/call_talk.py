@@ -34,6 +34,7 @@ from signaling.call_events import (
     Trickled,
     UpdateRefused,
 )
+from signaling.call_hold import arrange
 from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
 from signaling.call_state import CALLER_LOST_SECONDS, Call
 from signaling.call_wake import wake_sleepers
@@ -201,6 +202,7 @@ def negotiation_accepted(call: Call, event: MediaAccepted, now: float) -> None:
         return
     _settle(call)
     call.mode = Mode.ANCHORED
+    arrange(call)
     call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
 
 
@@ -245,6 +247,7 @@ def connected(call: Call, event: MediaConnected, now: float) -> None:
     other = call.other(leg)
     if event.media == leg.moving_to and other is not None:
         leg.media, leg.moving_to = event.media, None
+        arrange(call)
         call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
         call.close_media(leg, keep=leg.media)
     if event.media == leg.media:

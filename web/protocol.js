@@ -25,7 +25,7 @@
  * A call as the server lists it; `reason` and what follows are there when it is over.
  * @typedef {{
  *   call: string, state?: string, media?: number,
- *   reason?: string, code?: number, by?: string, seconds?: number,
+ *   reason?: string, code?: number, by?: string, seconds?: number, held_by?: string[],
  * }} ListedCall
  */
 

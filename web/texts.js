@@ -64,12 +64,13 @@ export function moreCallsText(titles) {
   return texts.alsoCalling(rest > 0 ? texts.andMore(names, rest) : names);
 }
 
-/** @param {import('./call.js').Call} call */
-export function stateText(call) {
+/** @param {import('./call.js').Call} call @param {string} name of the other side */
+export function stateText(call, name) {
   if (call.state === 'ended') return texts.callEnded;
   if (call.pending === 'leave') return texts.ending;
   if (call.state === 'talking') {
     if (call.sound === 'lost') return texts.soundLost;
+    if (call.hold.by !== 'nobody') return texts.held[call.hold.by](name);
     return call.sound === 'connected' ? texts.talking : texts.soundConnecting;
   }
   return call.direction === 'incoming' ? texts.connecting : texts.progress[call.progress];

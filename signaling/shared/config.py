@@ -125,6 +125,8 @@ class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
     direct: Literal["always", "never"] = "always"
+    # What whoever is held hears: "default" is shipped, "none" is silence; else a WAV file.
+    hold_music: str = "default"
     # As people dial them; refused with words that say so, as no trunk carries them.
     emergency_numbers: tuple[str, ...] = EMERGENCY_NUMBERS
 

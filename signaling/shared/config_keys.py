@@ -114,6 +114,7 @@ KEYS: dict[str, Key] = {
     "calls.emergency_numbers": Key(
         "list", allowed.numbers, 'numbers of 2 to 6 digits such as "112"'
     ),
+    "calls.hold_music": Key("text", allowed.music, '"default", "none" or a WAV file', is_path=True),
     "calls.direct": Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
 }
 # With what they lie in: `push.apns` brings `push`.

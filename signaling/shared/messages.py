@@ -69,7 +69,7 @@ class CallStart(Struct):
 
 
 class CallRef(Struct):
-    """The params of `call.ringing`, `call.accept`, `call.hangup` and `call.get`."""
+    """The params of the methods that need nothing but the call, such as `call.hold`."""
 
     call: UUID
 
@@ -155,6 +155,7 @@ class CallInfo(Struct):
     reason: str | None = None
     code: int | None = None
     by: str | None = None
+    held_by: list[str] = []
 
 
 class ServerInfo(Struct):
@@ -288,6 +289,15 @@ class DtmfReceived(Struct):
     digits: str
 
 
+class CallHeld(Struct):
+    """The other side holds the call, or has come back."""
+
+    method: ClassVar[str] = "call.held"
+    call: str
+    held: bool
+    by: str
+
+
 class StreamFigures(Struct):
     """One direction of a call since it began; null is what its receiver has not told yet.
 
@@ -327,6 +337,7 @@ Event = (
     | MediaOffered
     | CandidatesGiven
     | DtmfReceived
+    | CallHeld
     | CallEnded
 )
 

@@ -46,6 +46,13 @@ export const de = {
   digitsSent: 'Gesendete Ziffern',
   mute: 'Stumm',
   unmute: 'Laut',
+  hold: 'Halten',
+  unhold: 'Weiter',
+  held: {
+    us: (_name) => 'Gehalten',
+    them: (name) => `Gehalten von ${name}`,
+    both: (name) => `Gehalten von Ihnen und ${name}`,
+  },
   hangUp: 'Auflegen',
   callAgain: 'Noch einmal',
   callBack: 'Zurückrufen',

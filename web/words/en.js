@@ -48,6 +48,13 @@ export const en = {
   digitsSent: 'Digits sent',
   mute: 'Mute',
   unmute: 'Unmute',
+  hold: 'Hold',
+  unhold: 'Resume',
+  held: {
+    us: (/** @type {string} */ _name) => 'On hold',
+    them: (/** @type {string} */ name) => `On hold by ${name}`,
+    both: (/** @type {string} */ name) => `On hold by you and ${name}`,
+  },
   hangUp: 'Hang up',
   callAgain: 'Call again',
   callBack: 'Call back',
