@@ -48,7 +48,7 @@ def through(
     recover: bool = True,
 ) -> bytes:
     """What comes out when the packets of the numbers in `lost` do not arrive."""
-    heard = []
+    heard: list[bytes] = []
     missing = 0
     samples = decoder.rate * frame_ms // 1000
     for number, frame in enumerate(frames(pcm, encoder.rate, frame_ms)):
