@@ -246,8 +246,8 @@ class AiortcEngine:
         """Close all legs."""
         self._watch.stop()
         self._reporter.stop()
-        self._player.stop()
         self._bridge.stop()
+        self._player.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
         await asyncio.gather(*self._settling)
 
@@ -282,14 +282,6 @@ class AiortcEngine:
             raise MediaError("no leg of this name is open")
         return opened
 
-    def _note_hold(
-        self, opened: _Opened, agreement: negotiate.Agreement, *, we_talked: bool
-    ) -> None:
-        held = hold.holds(agreement, we_talked=we_talked, before=opened.held)
-        if held != opened.held and opened.profile is Profile.RTP:
-            opened.held = held
-            self._emit(Held(opened.leg.side.leg, held))
-
     def _prefer(self, profile: Profile, codecs: tuple[str, ...]) -> tuple[str, ...]:
         """What a leg should speak: the call's codecs, or opus where browsers are asked for it."""
         ask = self._settings.browser_codec == "opus" and profile is Profile.WEBRTC
@@ -301,6 +293,14 @@ class AiortcEngine:
         """TryAgain where a leg would have to be transcoded, and there is no room for it."""
         if preferred and not passes(codec, preferred):
             self._bridge.places.check()
+
+    def _note_hold(
+        self, opened: _Opened, agreement: negotiate.Agreement, *, we_talked: bool
+    ) -> None:
+        held = hold.holds(agreement, we_talked=we_talked, before=opened.held)
+        if held != opened.held and opened.profile is Profile.RTP:
+            opened.held = held
+            self._emit(Held(opened.leg.side.leg, held))
 
     def _sides(self) -> list[Side]:
         return [opened.leg.side for opened in self._legs.values()]
@@ -328,6 +328,10 @@ class AiortcEngine:
         else:
             leg.reach(negotiate.webrtc_remote(description))
             self._bridge.agree(leg.side, agreement)
+        other = leg.side.other
+        if other is not None:
+            # A codec that changed leads their packets another way, around the music's gate.
+            self._player.joined(leg.side, other)
 
     def _make_leg(
         self, leg: str, profile: Profile, description: sdp.Description | None, peer: str | None

@@ -60,8 +60,6 @@ class Agreement:
     heard_events: frozenset[int]
     peer_listens: bool
     peer_talks: bool
-    peer_only_sends: bool = False
-    """It holds us, and may play music of its own."""
     event_rate: int = 8000
     """In which the peer counts the durations of events; not always the audio's clock rate."""
     noise_type: int | None = None
@@ -70,6 +68,8 @@ class Agreement:
     """How much sound the peer wants in a packet, of the lengths that we make."""
     wants_pauses: bool = False
     """Whether the peer asked not to be sent its silence (RFC 7587, section 6.1: usedtx)."""
+    peer_only_sends: bool = False
+    """It holds us, and may play music of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,11 +293,11 @@ def _agreement(
         peer_listens=direction in ("sendrecv", "recvonly"),
         # A peer that holds (sendonly) may play music, and may as well send nothing at all.
         peer_talks=direction == "sendrecv",
-        peer_only_sends=direction == "sendonly",
         event_rate=event[1],
         noise_type=noise if _CARRIED[name].clock_rate == 8000 else None,
         ptime_ms=frame_ms(name, section.ptime_ms, section.max_ptime_ms),
         wants_pauses=any("usedtx=1" in codec.fmtp for codec in section.codecs()),
+        peer_only_sends=direction == "sendonly",
     )
 
 
@@ -349,8 +349,7 @@ def _transport(local: Local, *, setup: str, mid: str | None, mux: bool) -> list[
     if mux:
         lines.append("a=rtcp-mux")
     if isinstance(local, RtpLocal):
-        # A peer that only listens may ask for the round trip (RFC 3611, section 5.1).
-        return [f"c={_connection(local.address)}", *lines, "a=rtcp-xr:rcvr-rtt=all"]
+        return [f"c={_connection(local.address)}", *lines]
     return [
         f"c={_connection(local.candidates[0].address)}",
         *lines,

@@ -45,7 +45,10 @@ class Places:
         self.taken += 1
 
     def give_back(self) -> None:
+        """Leave a place; nobody notes lateness after the last, so it counts no longer."""
         self.taken -= 1
+        if not self.taken:
+            self._lateness, self._overloaded = 0.0, False
 
     def note_lateness(self, seconds: float) -> None:
         """Hear how late the loop was, each `CLOCK_SECONDS` while calls are transcoded."""

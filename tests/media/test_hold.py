@@ -101,6 +101,24 @@ class TestMusic:
             phone.send(rtp(0, 1, b"not for the held"))
             assert [packet.payload for packet in await heard(other, 5)] == expected(5)
 
+    async def test_a_holder_that_changes_its_codec_is_not_heard_until_it_comes_back(
+        self, engine: AiortcEngine
+    ) -> None:
+        async with Phone() as phone, Phone() as other:
+            await joined(engine, phone, other)
+            await engine.play("other", MUSIC)
+            await heard(other, 2)
+            await engine.update("phone", phone.description("9"))
+            for number in range(5):
+                phone.send(rtp(9, number, bytes(160)))
+            assert [packet.payload for packet in await heard(other, 6)] == expected(8)[2:]
+            await engine.play("other", None)
+            phone.send(rtp(9, 700, bytes(160)))
+            packet = await other.inbox.packet()
+            while packet.payload in expected(60):
+                packet = await other.inbox.packet()
+            assert len(packet.payload) == 160
+
     async def test_the_holder_hears_nothing_until_the_end(
         self, engine: AiortcEngine, events: Events
     ) -> None:

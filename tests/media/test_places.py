@@ -36,6 +36,16 @@ def test_a_loop_that_is_late_for_seconds_takes_no_more_until_it_keeps_up() -> No
     assert places.has_room
 
 
+def test_when_the_last_has_gone_nothing_is_late_any_more() -> None:
+    places = Places(50)
+    places.take()
+    for _ in range(50):
+        places.note_lateness(0.1)
+    assert not places.has_room
+    places.give_back()
+    assert places.has_room
+
+
 def test_a_hitch_of_a_second_is_forgotten_soon() -> None:
     places = Places(50)
     places.note_lateness(1.0)

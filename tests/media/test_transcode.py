@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from media.codec import make_decoder, make_encoder
+from media.codec import OPUS, make_decoder, make_encoder
 from media.comfort import measure
 from media.dtmf import EventReceiver
 from media.g711 import translation
@@ -293,6 +293,40 @@ class TestComfortNoise:
         direction.put(bytes([40]), 160, 10.0, kind=NOISE)
         direction.transcoder.poll(20.0)
         assert len(direction.said) <= 10
+
+
+class TestOpusPauses:
+    COURSE = Course(rate=8000, source_clock=48000, target_clock=8000, frame_ms=20, pause_bytes=2)
+
+    def talk(self, direction: Direction) -> bytes:
+        """Ten frames of sound, then a packet that only says that silence goes on; the latter."""
+        encoder = make_encoder(OPUS, 8000, 20)
+        for number in range(10):
+            payload = encoder.encode(tone(160, begin=number * 160))
+            direction.put(payload, number * 960, 10.0 + number * 0.02)
+        silence = bytes([payload[0] & 0xFC])
+        direction.put(silence, 9600, 10.2)
+        return silence
+
+    def test_the_background_goes_on_for_a_side_that_needs_packets(self) -> None:
+        direction = Direction(self.COURSE, source=OPUS)
+        silence = self.talk(direction)
+        for tick in range(1, 81):
+            now = 10.2 + tick / 100
+            direction.transcoder.poll(now)
+            if tick == 40:
+                direction.put(silence, 9600 + 40 * 480, now)
+        # No time is left out or said twice, also where the source says again that it is silent.
+        assert set(direction.steps()) == {160}
+        assert len(direction.said) == 50
+        assert direction.tally.concealed_ms == 0
+
+    def test_a_side_that_takes_noise_is_told_its_level_once(self) -> None:
+        direction = Direction(replace(self.COURSE, takes_noise=True), source=OPUS)
+        self.talk(direction)
+        assert [one.kind for one in direction.said] == 10 * [AUDIO] + [NOISE]
+        assert direction.said[-1].timestamp == FIRST + 1600
+        assert direction.transcoder.due is None
 
 
 class TestDigits:

@@ -7,11 +7,15 @@ import struct
 
 import pytest
 
+from media import rtcp
 from media.bridge import Bridge
+from media.codec import make_decoder, make_encoder
 from media.engine import MediaEvent
 from media.negotiate import Agreement
 from media.packet import HEADER_SIZE, Outgoing, payload_offset
 from media.side import BUFFER_SIZE, Side
+from tests.media.speech import likeness
+from tests.media.test_transcoding import sweep
 
 CODECS = ("opus/48000/2", "G722/8000", "PCMU/8000", "PCMA/8000")
 
@@ -112,6 +116,33 @@ async def test_a_packet_that_overtook_is_given_by_the_clock_when_nothing_else_co
     stamps = [int.from_bytes(packet[4:8], "big") for packet in ends.sent]
     assert [stamp - stamps[0] for stamp in stamps] == [0, 160, 320]
     assert ends.one.tally.concealed_ms == 20
+    ends.close()
+
+
+async def test_a_peer_that_reports_losses_gets_each_frame_twice() -> None:
+    ends = Ends("PCMU/8000", "opus/48000/2")
+    speaking = make_encoder("PCMU/8000", 8000, 20)
+    sound = sweep(8000, 1.0)
+    frames = [sound[at : at + 320] for at in range(0, len(sound), 320)]
+
+    def recovered(begin: int) -> float:
+        """How like itself the last but one frame is, taken out of the last packet."""
+        for sequence, frame in enumerate(frames, begin):
+            ends.hear(rtp(sequence, speaking.encode(frame)))
+        packets = [packet[HEADER_SIZE:] for packet in ends.sent]
+        whole, lossy = (make_decoder("opus/48000/2", 8000) for _ in range(2))
+        heard = [whole.decode(packet) for packet in packets]
+        for packet in packets[:-2]:
+            lossy.decode(packet)
+        ends.sent.clear()
+        return likeness(heard[-2], lossy.recover(packets[-1]))
+
+    before = recovered(0)
+    block = rtcp.Block(
+        source=7, fraction=50, lost=50, highest=100, jitter=0, last_report=0, delay=0
+    )
+    ends.two.hear_reports(rtcp.report(9, "peer", None, block))
+    assert before < 0.5 < 0.9 < recovered(50)
     ends.close()
 
 
