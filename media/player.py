@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 
 from media.engine import SILENCE
-from media.framing import PTIME_MS
 from media.music import Programme, Tune
 from media.negotiate import Agreement
 from media.side import Side, Sink
