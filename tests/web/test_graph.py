@@ -4,7 +4,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from media.quality import opinion
-from tests.web.house import ALICE, BOB, House
+from tests.end_to_end.server import ALICE, BOB
+from tests.web.house import House
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
