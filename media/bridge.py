@@ -1,330 +1,239 @@
-"""The join of two legs: what becomes of each packet between the wire and the other leg."""
+"""The join of two legs: which way each side's packets take to the other."""
 
 import asyncio
+import struct
 import time
-from collections.abc import Callable, Iterable
 
-from media import rtcp
-from media.dtmf import EventReceiver, EventSender
-from media.engine import Connected, Digit, Figures, MediaEvent, Silent
+from media import places
+from media.codec import make_decoder, make_encoder
+from media.dtmf import EventRelay
+from media.g711 import LAWS, translation
+from media.jitter import JitterBuffer, Packet
 from media.negotiate import Agreement
-from media.packet import HEADER_SIZE, Outgoing, payload_offset
-from media.reception import Delivery, Incoming
-from signaling.shared.errors import BadMessage, IncompatibleMedia, WrongState
+from media.packet import AUDIO, EVENT, HEADER_SIZE, payload_end, payload_offset
+from media.places import Places
+from media.side import Side, Sink
+from media.transcode import Course, Transcoder
+from signaling.shared.errors import WrongState
 
-BUFFER_SIZE = 2048
-
-
-# What a payload type stands for; plain numbers, since an Enum costs more than all else here.
-_UNKNOWN, _AUDIO, _EVENT = range(3)
-_NOTHING = bytes(128)
-
-# What monotonic time lacks to Unix time, read once: a clock that is set spoils no round trip.
-_EPOCH = time.time() - time.monotonic()
+_HEADER = struct.Struct("!BBHII")
+# Opus' frames of one or two bytes say that silence goes on (RFC 6716, section 3.1).
+_OPUS_PAUSE_BYTES = 2
 
 
-class Side:
-    """One leg as the bridge sees it: its streams both ways, and the side it is joined to.
+class Bridge:
+    """Joins sides two by two: through as they are where it can be, else from codec to codec."""
 
-    Packets lie in a buffer that all sides of an engine share: each is handled to its end before
-    the next is read. `send` puts the first n bytes of it on the wire and says whether it could.
-    """
+    def __init__(self, most_transcoded: int) -> None:
+        self.places = Places(most_transcoded)
+        self._clock: asyncio.TimerHandle | None = None
 
-    __slots__ = (
-        "leg",
-        "heard",
-        "heard_at",
-        "agreement",
-        "other",
-        "stream",
-        "buffer",
-        "_send",
-        "_emit",
-        "_incoming",
-        "_delivery",
-        "_kinds",
-        "_numbers",
-        "_events",
-        "_digits",
-        "_timer",
-        "_connected",
-        "_sent",
-        "_octets",
-        "_told_sent",
-        "_dropped",
-    )
+    def join(self, one: Side, two: Side) -> None:
+        """Bridge two sides; each leaves the side it was joined to.
 
-    def __init__(
-        self,
-        leg: str,
-        stream: Outgoing,
-        buffer: bytearray,
-        send: Callable[[int], bool],
-        emit: Callable[[MediaEvent], None],
-    ) -> None:
-        self.leg = leg
-        # Rises with every packet that proves the peer alive; the watch compares it.
-        self.heard = 0
-        # When the last RTP packet came, in monotonic seconds.
-        self.heard_at = 0.0
-        self.agreement: Agreement | None = None
-        self.other: Side | None = None
-        self.stream = stream
-        self.buffer = buffer
-        self._send = send
-        self._emit = emit
-        self._incoming = Incoming()
-        self._delivery = Delivery(stream.source, stream.sequence)
-        self._kinds = _NOTHING
-        # What we send with, by kind: None is not sent.
-        self._numbers: tuple[int | None, ...] = (None, None, None)
-        self._events = EventReceiver()
-        self._digits = EventSender()
-        self._timer: asyncio.TimerHandle | None = None
-        self._connected = False
-        self._sent = 0
-        self._octets = 0
-        # How many were sent by the report before, and by the one before that.
-        self._told_sent = (0, 0)
-        self._dropped = 0
-
-    def agree(self, agreement: Agreement) -> None:
-        """Speak what was negotiated from now on."""
-        joined = self.other is not None and self.agreement is not None
-        if joined and self.agreement and self.agreement.codec != agreement.codec:
-            raise IncompatibleMedia("the codec cannot change while the leg is joined")
-        self.agreement = agreement
-        kinds = bytearray(_NOTHING)
-        for number in agreement.heard_events:
-            kinds[number] = _EVENT
-        for number in agreement.heard:
-            kinds[number] = _AUDIO
-        self._kinds = bytes(kinds)
-        if agreement.peer_listens:
-            # What was held back from a peer that held us is not lost to it.
-            if self._numbers[_AUDIO] is None:
-                self.stream.forget_source()
-            self._numbers = (None, agreement.payload_type, agreement.event_type)
-        else:
-            self._numbers = (None, None, None)
-        for part in (self.stream, self._incoming, self._delivery, self._events, self._digits):
-            part.set_clock_rate(agreement.clock_rate)
-
-    def connected(self) -> None:
-        """The transport is up; told once."""
-        if not self._connected:
-            self._connected = True
-            self._emit(Connected(self.leg))
-
-    def knows(self, payload_type: int) -> bool:
-        """Whether the peer may use the payload type."""
-        return self._kinds[payload_type & 0x7F] != _UNKNOWN
-
-    def drop(self) -> None:
-        """Count a packet that was not the peer's, or none at all."""
-        self._dropped += 1
-
-    def take(self, length: int) -> None:
-        """Handle an RTP packet of the peer, whose first 12 bytes at least are in the buffer."""
-        buffer = self.buffer
-        self.heard += 1
-        kind = self._kinds[buffer[1] & 0x7F]
-        if kind == _UNKNOWN:
-            # Comfort noise, say: not for the other side, but the peer lives.
-            self._dropped += 1
+        TryAgain, and nothing changes, when they need transcoding and there is no room for it.
+        """
+        if one is two:
+            raise WrongState("a leg cannot be joined to itself")
+        ours, theirs = _agreed(one), _agreed(two)
+        if one.other is two:
             return
-        self.heard_at = now = time.monotonic()
-        self._incoming.note(buffer, now, timed=kind == _AUDIO)
-        finished = self._hear_event(length, now) if kind == _EVENT else ()
-        if self.other is not None:
-            self.other.put(length, kind, now)
-        # Last, since a listener may use the buffer.
-        self._report(finished)
+        # A call that moves gives its old place back.
+        moves = one.on_part is not None or two.on_part is not None
+        if _is_transcoded(ours, theirs) and not moves:
+            self.places.check()
+        for side in (one, two):
+            side.part()
+            side.stream.forget_source()
+        one.other, two.other = two, one
+        self._wire(one, two)
 
-    def put(self, length: int, kind: int, now: float) -> None:
-        """Send the joined leg's packet on to the peer; audio waits while we send digits."""
-        number = self._numbers[kind]
-        if number is None:
-            self._dropped += 1
+    def agree(self, side: Side, agreement: Agreement) -> None:
+        """Have a side speak what was negotiated; a joined one goes on, with another codec too.
+
+        TryAgain, and nothing changes, when it needs transcoding now and there is no room for it.
+        """
+        other, before = side.other, side.agreement
+        if other is None or before is None:
+            side.agree(agreement)
             return
-        if self._timer is not None:
-            return
-        buffer = self.buffer
-        self.stream.rewrite(buffer, number, now)
-        size = length - (HEADER_SIZE if buffer[0] == 0x80 else payload_offset(buffer, length))
-        if self._send(length):
-            self._sent += 1
-            self._octets += size
-        else:
-            self._dropped += 1
-
-    def send_digits(self, digits: str, duration_ms: int) -> None:
-        """Queue digits for the peer; they go out by a timer of their own."""
-        if self.agreement is None:
-            raise WrongState("the leg has not agreed on its media yet")
-        if self._numbers[_EVENT] is None:
-            raise IncompatibleMedia("the other side takes no telephone-events")
-        if not self._digits.add(digits, duration_ms, time.monotonic()):
-            raise BadMessage("the digits are too many, or not of 0-9 * # A-D")
-        if self._timer is None:
-            self._send_events()
-
-    def figures(self) -> Figures:
-        """How well the streams travelled so far."""
-        trip = self._delivery.round_trip
-        return Figures(
-            codec=self.agreement.codec if self.agreement else "",
-            received=self._incoming.direction(trip),
-            sent=self._delivery.direction(self._sent),
-            round_trip_ms=None if trip is None else round(trip * 1000, 1),
-            dropped=self._dropped,
-        )
-
-    def hear_reports(self, packet: bytes) -> bool:
-        """Take the peer's RTCP; whether it proves that the peer lives and stays."""
-        heard = rtcp.read(packet)
-        if heard is None:
-            return False
-        now = time.monotonic()
-        for source, sender in heard.senders:
-            self._incoming.hear(source, sender, now)
-        ntp = rtcp.ntp_time(_EPOCH + now)
-        for block in heard.blocks:
-            self._delivery.hear(block, ntp)
-        self.heard += heard.stays
-        return heard.stays
-
-    def report(self, cname: str) -> bytes:
-        """Our report for the peer: a sender's, if we sent since the one before the last."""
-        now = time.monotonic()
-        sender = None
-        if self._sent != self._told_sent[1]:
-            sender = rtcp.SenderInfo(
-                ntp=rtcp.ntp_time(_EPOCH + now),
-                timestamp=self.stream.timestamp_at(now),
-                packets=self._sent,
-                octets=self._octets,
-            )
-        self._told_sent = (self._sent, self._told_sent[0])
-        return rtcp.report(self.stream.source, cname, sender, self._incoming.block(now))
-
-    def expire_event(self, now: float) -> None:
-        """Report an event whose end never came."""
-        self._report(self._events.expire(now))
-
-    def part(self) -> None:
-        """Leave the joined side; both fall silent."""
-        if self.other is not None:
-            self.other.other = None
-            self.other = None
-
-    def close(self) -> None:
-        """Leave the bridge for good; nothing is sent or reported after this."""
-        self.part()
-        self._kinds = _NOTHING
-        self._numbers = (None, None, None)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _hear_event(self, length: int, now: float) -> Iterable[tuple[str, int]]:
-        offset = payload_offset(self.buffer, length)
-        if not offset:
-            return ()
-        timestamp = int.from_bytes(self.buffer[4:8], "big")
-        return self._events.hear(timestamp, bytes(self.buffer[offset:length]), now)
-
-    def _report(self, finished: Iterable[tuple[str, int]]) -> None:
-        for digit, duration_ms in finished:
-            self._emit(Digit(self.leg, digit, duration_ms))
-
-    def _send_events(self) -> None:
-        now = time.monotonic()
-        number = self._numbers[_EVENT]
-        for event in self._digits.poll(now, self.stream.timestamp_at(now)):
-            if number is None:
-                break
-            self.stream.write_header(self.buffer, number, event.timestamp, now, marker=event.marker)
-            length = HEADER_SIZE + len(event.payload)
-            self.buffer[HEADER_SIZE:length] = event.payload
-            if self._send(length):
-                self._sent += 1
-                self._octets += len(event.payload)
-        due = self._digits.due
-        if due is None:
-            self._timer = None
-        else:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, due - now), self._send_events)
-
-
-def join(one: Side, two: Side) -> None:
-    """Bridge two sides of one codec; each leaves the side it was joined to."""
-    if one is two:
-        raise WrongState("a leg cannot be joined to itself")
-    if one.agreement is None or two.agreement is None:
-        raise WrongState("a leg that has not agreed on its media cannot be joined")
-    if one.agreement.codec != two.agreement.codec:
-        raise IncompatibleMedia(
-            f"the legs speak {one.agreement.codec} and {two.agreement.codec}; they share no codec"
-        )
-    if one.other is two:
-        return
-    for side in (one, two):
-        side.part()
-        side.stream.forget_source()
-    one.other, two.other = two, one
-
-
-class Watch:
-    """Reports joined legs that fell silent, by one timer for all of them."""
-
-    def __init__(
-        self,
-        sides: Callable[[], Iterable[Side]],
-        emit: Callable[[MediaEvent], None],
-        *,
-        silent_seconds: float,
-    ) -> None:
-        self._sides = sides
-        self._emit = emit
-        self._silent_seconds = silent_seconds
-        self._period = min(1.0, silent_seconds / 4)
-        # The count of what was heard, since when it stands still, and whether we said so.
-        self._still: dict[Side, tuple[int, float, bool]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-
-    def start(self) -> None:
-        """Begin to look; the timer ends by itself when no leg is left."""
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(self._period, self._tick)
+        theirs = _agreed(other)
+        if _is_transcoded(agreement, theirs) and not _is_transcoded(before, theirs):
+            self.places.check()
+        side.agree(agreement)
+        if _sounds(agreement) != _sounds(before):
+            self._unwire(side, other)
+            side.stream.forget_source()
+            self._wire(side, other)
 
     def stop(self) -> None:
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+
+    def _wire(self, one: Side, two: Side) -> None:
+        ours, theirs = _agreed(one), _agreed(two)
+        if not _is_transcoded(ours, theirs):
+            one.sink, two.sink = _through(two, ours, theirs), _through(one, theirs, ours)
+            return
+        self.places.take()
+        there, back = Way(one, two, ours, theirs), Way(two, one, theirs, ours)
+        one.sink, two.sink = there, back
+
+        def ended() -> None:
+            one.on_part = two.on_part = None
+            there.close()
+            back.close()
+            self.places.give_back()
+
+        one.on_part = two.on_part = ended
+        self._start_clock()
+
+    @staticmethod
+    def _unwire(one: Side, two: Side) -> None:
+        if one.on_part is not None:
+            one.on_part()
+        one.sink = two.sink = None
+
+    def _start_clock(self) -> None:
+        if self._clock is None:
+            due = time.monotonic() + places.CLOCK_SECONDS
+            loop = asyncio.get_running_loop()
+            self._clock = loop.call_later(places.CLOCK_SECONDS, self._tick, due)
+
+    def _tick(self, due: float) -> None:
+        """Note how late the loop is: what it has to do for each packet waits as long."""
+        self._clock = None
+        self.places.note_lateness(max(0.0, time.monotonic() - due))
+        if self.places.taken:
+            self._start_clock()
+
+
+class Through:
+    """One direction between codecs that differ in nothing but a table, or in their events only."""
+
+    def __init__(self, target: Side, table: bytes | None, events: EventRelay | None) -> None:
+        self._target = target
+        self._table = table
+        self._events = events
+
+    def put(self, length: int, kind: int, now: float) -> None:
+        """See Sink: sound stays in its packet."""
+        target = self._target
+        buffer = target.buffer
+        offset = HEADER_SIZE if buffer[0] == 0x80 else payload_offset(buffer, length)
+        if kind == EVENT and self._events is not None:
+            timestamp = int.from_bytes(buffer[4:8], "big")
+            running = target.stream.timestamp_at(now)
+            event = self._events.relay(timestamp, bytes(buffer[offset:length]), running)
+            if event is not None:
+                target.say(event.payload, event.timestamp, now, marker=event.marker, kind=EVENT)
+            return
+        if kind == AUDIO and self._table is not None:
+            end = payload_end(buffer, length)
+            buffer[offset:end] = buffer[offset:end].translate(self._table)
+        target.put(length, kind, now)
+
+
+class Way:
+    """One direction of a join that transcodes: a side's packets into order, and on to the other."""
+
+    def __init__(self, source: Side, target: Side, heard: Agreement, spoken: Agreement) -> None:
+        self._source = source
+        self._target = target
+        self._loss = 0.0
+        self._jitter = JitterBuffer(heard.clock_rate, source.tally)
+        rate = 8000 if heard.codec in LAWS or spoken.codec in LAWS else 16000
+        course = Course(
+            rate=rate,
+            source_clock=heard.clock_rate,
+            target_clock=spoken.clock_rate,
+            frame_ms=spoken.ptime_ms,
+            source_event_rate=heard.event_rate,
+            target_event_rate=spoken.event_rate,
+            takes_noise=spoken.noise_type is not None,
+            pause_bytes=_OPUS_PAUSE_BYTES if heard.codec.startswith("opus/") else 0,
+        )
+        self._transcoder = Transcoder(
+            course,
+            make_decoder(heard.codec, rate),
+            make_encoder(spoken.codec, rate, spoken.ptime_ms, dtx=spoken.wants_pauses),
+            target.stream,
+            target.say,
+            source.tally,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
+
+    def put(self, length: int, kind: int, now: float) -> None:
+        """See Sink."""
+        buffer = self._source.buffer
+        first, second, sequence, timestamp, source = _HEADER.unpack_from(buffer)
+        offset = HEADER_SIZE if first == 0x80 else payload_offset(buffer, length)
+        payload = bytes(buffer[offset : payload_end(buffer, length)])
+        packet = Packet(payload, timestamp, kind, second >= 0x80)
+        if self._target.loss != self._loss:
+            self._loss = self._target.loss
+            self._transcoder.expect_loss(self._loss)
+        for ready in self._jitter.put(source, sequence, packet, now, timed=kind == AUDIO):
+            self._transcoder.hear(ready, now)
+        self._arm(now)
+
+    def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    def _tick(self) -> None:
+    def _arm(self, now: float) -> None:
+        """Wake up when a packet was waited for long enough, or silence is to be filled."""
+        dues = [due for due in (self._jitter.due, self._transcoder.due) if due is not None]
+        if not dues or (self._timer is not None and self._timer_due <= min(dues)):
+            return
+        self.close()
+        self._timer_due = min(dues)
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(max(0.0, self._timer_due - now), self._wake)
+
+    def _wake(self) -> None:
         self._timer = None
         now = time.monotonic()
-        sides = list(self._sides())
-        for side in sides:
-            side.expire_event(now)
-        joined = [side for side in sides if side.other is not None]
-        before, self._still = self._still, {}
-        for side in joined:
-            self._still[side] = self._look(side, before.get(side), now)
-        if sides:
-            self.start()
+        for ready in self._jitter.poll(now):
+            self._transcoder.hear(ready, now)
+        self._transcoder.poll(now)
+        self._arm(now)
 
-    def _look(
-        self, side: Side, before: tuple[int, float, bool] | None, now: float
-    ) -> tuple[int, float, bool]:
-        held = side.agreement is not None and not side.agreement.peer_talks
-        if before is None or before[0] != side.heard or held:
-            return side.heard, now, False
-        heard, since, told = before
-        if not told and now - since >= self._silent_seconds:
-            self._emit(Silent(side.leg, now - since))
-            told = True
-        return heard, since, told
+
+def other_codec(side: Side) -> tuple[str, ...]:
+    """What the side that it is joined to speaks, if it is."""
+    other = side.other
+    return (other.agreement.codec,) if other is not None and other.agreement is not None else ()
+
+
+def passes(codec: str, others: tuple[str, ...]) -> bool:
+    """Whether sound of a codec needs no transcoding for a side that speaks one of `others`."""
+    return codec in others or (codec in LAWS and any(other in LAWS for other in others))
+
+
+def _agreed(side: Side) -> Agreement:
+    if side.agreement is None:
+        raise WrongState("a leg that has not agreed on its media cannot be joined")
+    return side.agreement
+
+
+def _is_transcoded(one: Agreement, two: Agreement) -> bool:
+    return not passes(one.codec, (two.codec,))
+
+
+def _sounds(agreement: Agreement) -> tuple[object, ...]:
+    """What the way to the other side depends on."""
+    return agreement.codec, agreement.event_rate, agreement.ptime_ms, agreement.noise_type
+
+
+def _through(target: Side, heard: Agreement, spoken: Agreement) -> Sink:
+    if heard.codec == spoken.codec and heard.event_rate == spoken.event_rate:
+        return target
+    table = translation(heard.codec, spoken.codec) if heard.codec != spoken.codec else None
+    events = None
+    if heard.event_rate != spoken.event_rate:
+        events = EventRelay(source_rate=heard.event_rate, target_rate=spoken.event_rate)
+    return Through(target, table, events)

@@ -9,12 +9,12 @@ from typing import Any
 
 from media import rtcp
 from media.addresses import bind_udp
-from media.bridge import Side
 from media.latch import Latch, Network
 from media.negotiate import RtpLocal, RtpRemote
 from media.packet import MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
 from media.sdp import reachable_address
+from media.side import Side
 
 Address = tuple[Any, ...]
 Received = Callable[[bytes, Address], None]

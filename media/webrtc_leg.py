@@ -22,13 +22,13 @@ from aiortc import (
 from media import aiortc_hooks as hooks
 from media import rtcp
 from media.addresses import bind_udp, public_address
-from media.bridge import Side
 from media.candidates import worth_trying
 from media.engine import Failed
 from media.negotiate import MAX_CANDIDATES, WebrtcLocal, WebrtcRemote
 from media.packet import HEADER_SIZE, MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
 from media.sdp import Candidate
+from media.side import Side
 from signaling.shared.errors import WrongState
 
 log = logging.getLogger(__name__)

@@ -76,6 +76,8 @@ class Switching:
     ring_seconds: float
     direct: bool
     emergency_numbers: Collection[str] = ()
+    hold_music: str | None = None
+    """The file that whoever is held hears."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +169,11 @@ class Switchboard:
             offer=offer,
             ring_seconds=ring_seconds,
             direct_allowed=self._settings.direct,
+            music=self._settings.hold_music is not None,
         )
         invitation = Invitation(call, party, to, time.time() + ring_seconds)
-        mailbox = Mailbox(state, invitation, MediaLink(self._engine, state), self._services)
+        link = MediaLink(self._engine, state, self._settings.hold_music)
+        mailbox = Mailbox(state, invitation, link, self._services)
         self._calls[call] = mailbox
         self._made_by[caller.account] += 1
         self._join(mailbox, caller.id)

@@ -69,6 +69,15 @@ class FakeEngine:
         self._check(leg)
         self._check(other)
 
+    async def play(self, leg: str, source: str | None) -> None:
+        await self._ask("play", leg)
+        self._check(leg)
+
+    async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
+        await self._ask("reoffer", leg)
+        self._check(leg)
+        return f"engine reoffers talks={talks} listens={listens}"
+
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         await self._ask("dtmf", leg)
         self._check(leg)
@@ -78,7 +87,7 @@ class FakeEngine:
         self._check(leg)
         return Figures(
             CODECS[0],
-            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36),
+            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36, late=0),
             sent=Direction(packets=99, lost=None, jitter_ms=None, mos=None),
             round_trip_ms=None,
             dropped=0,

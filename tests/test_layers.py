@@ -38,24 +38,31 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sip.transport
         """,
         Layer.CORE: """
-            branches call call_actions call_digits call_events call_model call_report call_setup
-            call_state call_talk call_wake guard metric_labels route session throttle timeline turn
-            sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing
-            sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite
-            sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
-            sip.transaction_layer sip.uri sip.via
+            branches call call_actions call_digits call_events call_hold call_model call_report
+            call_setup call_state call_talk call_wake guard metric_labels route session throttle
+            timeline turn sip.acceptance sip.bans sip.compose sip.dialog sip.digest sip.effects
+            sip.events sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message
+            sip.moment sip.pn sip.proposal sip.registrar sip.reinvite sip.screen sip.stack
+            sip.syntax sip.tally sip.timers sip.transaction sip.transaction_layer sip.uri sip.via
         """,
         Layer.SHARED: "shared/*",
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge music player ports reporter rtp_leg side
+            sounds/* watch webrtc_leg
         """,
-        Layer.CORE: "candidates dtmf engine latch negotiate packet quality reception rtcp sdp stun",
+        Layer.CORE: """
+            candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter latch
+            libopus negotiate opus packet pcm places quality reception resample rtcp sdp stun
+            transcode
+        """,
     },
     "push": {
         Layer.SHELL: "access_token apns fcm https line origin providers webpush worker",
-        Layer.CORE: "answers apns_words endpoints http2 linphone payload schedule sender vapid",
+        Layer.CORE: """
+            answers apns_words endpoints http2 linphone payload schedule sender vapid
+        """,
     },
 }
 

@@ -62,6 +62,10 @@ class Media:
     port_max: int = 20000
     # Phones' media here is sent to before it is heard, wherever the phones signal from.
     trusted_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    # How many calls each process transcodes at once; 0: as many as a core carries.
+    max_transcoded: int = 0
+    # "opus": browsers are asked for it even where the phone speaks another codec.
+    browser_codec: Literal["auto", "opus"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +137,8 @@ class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
     direct: Literal["always", "never"] = "always"
+    # What whoever is held hears: "default" is shipped, "none" is silence; else a WAV file.
+    hold_music: str = "default"
     # As people dial them; refused with words that say so, as no trunk carries them.
     emergency_numbers: tuple[str, ...] = EMERGENCY_NUMBERS
 

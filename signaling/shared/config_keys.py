@@ -77,6 +77,12 @@ KEYS: dict[str, Key] = {
     "turn.seconds": Key(
         "number", allowed.between(120, 604_800), "a number of seconds from 120 to 604800, a week"
     ),
+    "media.max_transcoded": Key(
+        "integer",
+        allowed.between(0, 10_000),
+        "a number of calls, or 0 for as many as a core carries",
+    ),
+    "media.browser_codec": Key("text", allowed.one_of("auto", "opus"), '"auto" or "opus"'),
     "database.url": Key(
         "text",
         allowed.database_url,
@@ -123,6 +129,7 @@ KEYS: dict[str, Key] = {
     "calls.emergency_numbers": Key(
         "list", allowed.numbers, 'numbers of 2 to 6 digits such as "112"'
     ),
+    "calls.hold_music": Key("text", allowed.music, '"default", "none" or a WAV file', is_path=True),
     "calls.direct": Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
 }
 # With what they lie in: `push.apns` brings `push`.

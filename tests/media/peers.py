@@ -183,7 +183,7 @@ class Browser:
             asked.put_nowait(None)
             answer(*check)
 
-        connection.request_received = request_received
+        connection.request_received = request_received  # type: ignore[method-assign, assignment]
         return asked
 
     def vanish(self) -> None:

@@ -13,7 +13,7 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media.aiortc_hooks import Srtp, on_nominated
-from media.bridge import BUFFER_SIZE
+from media.side import BUFFER_SIZE
 from tests.media.peers import rtp
 
 WHY = "media/aiortc_hooks.py relies on this: read the new release and adapt it"

@@ -1,7 +1,7 @@
 """ICE among strangers and friends: whom it answers, whom it tries, and that it stays awake."""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import aioice.ice
 import aioice.stun
@@ -22,8 +22,8 @@ class Agent(asyncio.DatagramProtocol):
         self.answers: asyncio.Queue[Message] = asyncio.Queue()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        # asyncio's own is no subclass of it.
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         self.answers.put_nowait(aioice.stun.parse_message(data))

@@ -32,6 +32,11 @@ class Hearer:
         self.stream.write_header(data, 101, timestamp, now, marker=True)
         return self.read(data)
 
+    def says(self, timestamp: int, now: float, *, marker: bool = False) -> tuple[int, int, bool]:
+        data = bytearray(16)
+        self.stream.write_audio_header(data, 8, timestamp, now, marker=marker)
+        return self.read(data)
+
     @staticmethod
     def read(data: bytearray) -> tuple[int, int, bool]:
         _, kind, sequence, timestamp, source = struct.unpack_from("!BBHII", data)
@@ -125,6 +130,22 @@ class TestOutgoing:
         hearer = Hearer()
         assert hearer.own(hearer.stream.timestamp_at(10.0), 10.0) == (501, 9000, True)
         assert hearer.hears(packet(77, 5), 11.0) == (502, 17000, True)
+
+    def test_audio_made_here_and_a_source_take_turns_without_a_break(self) -> None:
+        hearer = Hearer()
+        hearer.hears(packet(1, 0), 10.0)
+        begin = hearer.stream.timestamp_at(10.1)
+        assert hearer.says(begin, 10.1, marker=True) == (502, 9800, True)
+        assert hearer.says(begin + 160, 10.12) == (503, 9960, False)
+        # The source went on meanwhile, by a clock of its own: it follows what was said.
+        assert hearer.hears(packet(9, 4_000_000), 10.14) == (504, 10_120, True)
+        assert hearer.hears(packet(10, 4_000_160), 10.16) == (505, 10_280, False)
+
+    def test_the_running_time_counts_from_audio_made_here(self) -> None:
+        hearer = Hearer()
+        hearer.says(2**32 + 40, 10.0)
+        assert hearer.stream.timestamp == 40
+        assert hearer.stream.timestamp_at(10.5) == 4040
 
     def test_the_clock_rate_counts(self) -> None:
         hearer = Hearer()

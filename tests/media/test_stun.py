@@ -1,14 +1,13 @@
 """A check is told from what anybody may send to an open port."""
 
 import pytest
-from aioice import stun as aioice_stun
+from aioice.stun import Class, Message, Method, parse_message
 from hypothesis import given
 from hypothesis import strategies as st
 
 from media.stun import MAX_ATTRIBUTES, is_check, transaction_of_answer
 
 UFRAG, PASSWORD = "aB3d", "a password of twenty-two"
-Class, Method = aioice_stun.Class, aioice_stun.Method
 
 
 def check(
@@ -19,7 +18,9 @@ def check(
     kind: Class = Class.REQUEST,
 ) -> bytes:
     """A message as ICE agents send it, by a library that is not ours."""
-    message = aioice_stun.Message(method, kind, attributes={"USERNAME": name, "PRIORITY": 1})
+    # Not by chance, as it names the tests' parameters.
+    transaction = b"transaction!"
+    message = Message(method, kind, transaction, {"USERNAME": name, "PRIORITY": 1})
     message.add_message_integrity(password.encode())
     return bytes(message)
 
@@ -29,7 +30,7 @@ class TestChecks:
         assert is_check(check(), UFRAG, PASSWORD)
 
     def test_one_without_a_fingerprint_is_as_well(self) -> None:
-        message = aioice_stun.parse_message(check())
+        message = parse_message(check())
         del message.attributes["FINGERPRINT"]
         assert is_check(bytes(message), UFRAG, PASSWORD)
 
@@ -54,11 +55,9 @@ class TestChecks:
         assert not is_check(stranger, UFRAG, PASSWORD)
 
     def test_neither_name_nor_signature_may_be_missing(self) -> None:
-        nameless = aioice_stun.Message(Method.BINDING, Class.REQUEST, attributes={"PRIORITY": 1})
+        nameless = Message(Method.BINDING, Class.REQUEST, attributes={"PRIORITY": 1})
         nameless.add_message_integrity(PASSWORD.encode())
-        unsigned = aioice_stun.Message(
-            Method.BINDING, Class.REQUEST, attributes={"USERNAME": f"{UFRAG}:peer"}
-        )
+        unsigned = Message(Method.BINDING, Class.REQUEST, attributes={"USERNAME": f"{UFRAG}:peer"})
         for message in (nameless, unsigned):
             assert not is_check(bytes(message), UFRAG, PASSWORD)
 
@@ -91,7 +90,9 @@ class TestAnswers:
         assert transaction_of_answer(answer) == answer[8:20]
 
     @pytest.mark.parametrize(
-        "data", [b"", check(), check(kind=Class.INDICATION), check(kind=Class.RESPONSE)[:-1]]
+        "data",
+        [b"", check(), check(kind=Class.INDICATION), check(kind=Class.RESPONSE)[:-1]],
+        ids=["nothing", "check", "indication", "cut short"],
     )
     def test_anything_else_has_none(self, data: bytes) -> None:
         assert transaction_of_answer(data) is None
