@@ -12,11 +12,14 @@ from aiortc import RTCCertificate
 from media import negotiate, sdp
 from media.addresses import address_towards, host_addresses, is_loopback
 from media.bridge import join
-from media.engine import Figures, IceCandidate, MediaEvent, Profile
+from media.engine import Failed, Figures, IceCandidate, MediaEvent, Profile, Security
+from media.dtls_rtp import fingerprint_of
+from media.keying import Secrecy
 from media.packet import Outgoing
 from media.ports import PortPool
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
+from media.rtp_shield import Shield
 from media.side import BUFFER_SIZE, Side
 from media.watch import Watch
 from media.webrtc_leg import WebrtcLeg
@@ -79,6 +82,7 @@ class AiortcEngine:
             first=random.randrange(settings.port_max),
         )
         self._certificate = RTCCertificate.generateCertificate()
+        self._fingerprint = fingerprint_of(self._certificate)
         self._cname = secrets.token_hex(8)
         self._buffer = bytearray(BUFFER_SIZE)
         self._legs: dict[str, _Opened] = {}
@@ -104,15 +108,15 @@ class AiortcEngine:
         offer: str | None = None,
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
+        security: Security = Security.NONE,
     ) -> str:
         """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind."""
         if leg in self._legs:
             raise MediaError("a leg of this name is open already")
         description = sdp.parse(offer) if offer is not None else None
         agreement = negotiate.agree(description, profile, codecs) if description else None
-        opened = _Opened(
-            call, profile, self._make_leg(leg, profile, description, peer), codecs, peer
-        )
+        made = self._make_leg(leg, profile, description, peer, security)
+        opened = _Opened(call, profile, made, codecs, peer)
         self._legs[leg] = opened
         try:
             await self._settle(opened, opened.leg.open)
@@ -121,10 +125,10 @@ class AiortcEngine:
             if description is None or agreement is None:
                 text = negotiate.make_offer(opened.leg.local, codecs, session_id=opened.session_id)
             else:
+                self._reach(opened, description, agreement)
                 text = negotiate.make_answer(
                     description, agreement, opened.leg.local, session_id=opened.session_id
                 )
-                self._reach(opened, description, agreement)
         except BaseException:
             if self._legs.get(leg) is opened:
                 del self._legs[leg]
@@ -139,7 +143,7 @@ class AiortcEngine:
         opened = self._find(leg)
         description = sdp.parse(answer)
         agreement = negotiate.read_answer(description, opened.profile, opened.offered)
-        self._reach(opened, description, agreement)
+        self._reach(opened, description, agreement, answer=True)
         return agreement.codec
 
     async def update(self, leg: str, offer: str) -> str:
@@ -244,22 +248,32 @@ class AiortcEngine:
         opened: _Opened,
         description: sdp.Description,
         agreement: negotiate.Agreement,
+        *,
+        answer: bool = False,
     ) -> None:
         """Aim the leg at the peer of a description; nothing changes when that cannot be."""
         leg = opened.leg
         if isinstance(leg, RtpLeg):
             remote = negotiate.rtp_remote(description)
+            section = negotiate.find_audio(description, opened.profile)
+            keying = leg.secrecy.read(section, answer=answer)
             leg.side.agree(agreement)
             leg.reach(remote, opened.peer)
+            leg.protect(keying)
         else:
             leg.reach(negotiate.webrtc_remote(description))
             leg.side.agree(agreement)
 
     def _make_leg(
-        self, leg: str, profile: Profile, description: sdp.Description | None, peer: str | None
+        self,
+        leg: str,
+        profile: Profile,
+        description: sdp.Description | None,
+        peer: str | None,
+        security: Security,
     ) -> RtpLeg | WebrtcLeg:
         if profile is Profile.RTP:
-            return self._make_rtp_leg(leg, description, peer)
+            return self._make_rtp_leg(leg, description, peer, security)
         return WebrtcLeg(
             lambda send: self._make_side(leg, send),
             self._emit,
@@ -273,7 +287,7 @@ class AiortcEngine:
         )
 
     def _make_rtp_leg(
-        self, leg: str, description: sdp.Description | None, peer: str | None
+        self, leg: str, description: sdp.Description | None, peer: str | None, security: Security
     ) -> RtpLeg:
         host = sdp.reachable_address(peer or "")
         if host is None and description is not None:
@@ -288,6 +302,14 @@ class AiortcEngine:
             address,
             advertised=address if public is None or is_loopback(address) else public,
             cname=self._cname,
+            secrecy=Secrecy(security, self._fingerprint, secrets.token_bytes),
+            make_shield=lambda wire: Shield(
+                self._buffer,
+                self._certificate,
+                wire,
+                lambda detail: self._emit(Failed(leg, detail)),
+                seconds=self._settings.connect_seconds,
+            ),
         )
 
     def _browser_addresses(self) -> list[str]:

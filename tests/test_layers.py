@@ -49,9 +49,10 @@ LAYERS: dict[str, dict[Layer, str]] = {
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge ports reporter rtp_leg side watch webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp ports reporter rtp_leg rtp_shield
+            side srtp watch webrtc_leg
         """,
-        Layer.CORE: "dtmf engine negotiate packet quality reception rtcp sdp",
+        Layer.CORE: "dtmf engine keying negotiate packet quality reception rtcp sdes sdp",
     },
     "push": {
         Layer.SHELL: "access_token apns fcm https line origin providers webpush worker",

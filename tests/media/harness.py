@@ -31,6 +31,7 @@ def quick(
     port_max: int = 31999,
     silent_seconds: float = 30.0,
     report_seconds: float = 5.0,
+    connect_seconds: float = 5.0,
 ) -> MediaSettings:
     """An engine of loopback only."""
     return MediaSettings(
@@ -40,7 +41,7 @@ def quick(
         port_max=port_max,
         silent_seconds=silent_seconds,
         report_seconds=report_seconds,
-        connect_seconds=5.0,
+        connect_seconds=connect_seconds,
     )
 
 
