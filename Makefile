@@ -25,10 +25,11 @@ lint: .venv/test-installed
 unit: needs
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup \
 		--ignore=tests/end_to_end --ignore=tests/web
-	$(BIN)/pytest tests/web
 
+# Two at a time, each in a network of its own: these mostly wait, for rings and for speech.
 end-to-end: needs
-	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end
+	$(BIN)/pytest tests/end_to_end tests/web --dist loadgroup \
+		--tx "2*popen//python=tests/end_to_end/namespace.sh $(BIN)/python"
 
 screenshots: needs
 	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end/test_first_run.py

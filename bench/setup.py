@@ -54,6 +54,7 @@ class Setup:
 class Way:
     """One way to call: whose ports its packets leave from, how to begin and how to end."""
 
+    name: str
     browser_ports: range
     phone_ports: range
     begin: Callable[[], Awaitable[float]]
@@ -73,7 +74,7 @@ def our_way(alice: Softphone, ports: Ports) -> Way:
         await alice.ended()
 
     media = range(ports.media_min, ports.media_max + 1)
-    return Way(media, media, begin, end)
+    return Way(OURS, media, media, begin, end)
 
 
 def janus_way(page: Page, bob: Linphone) -> Way:
@@ -83,7 +84,13 @@ def janus_way(page: Page, bob: Linphone) -> Way:
         clicked: float = await page.evaluate(janus.CALL, bob.address)
         return clicked
 
-    return Way(janus.BROWSER_PORTS, janus.PHONE_PORTS, begin, lambda: page.evaluate(janus.HANG_UP))
+    return Way(
+        THEIRS,
+        janus.BROWSER_PORTS,
+        janus.PHONE_PORTS,
+        begin,
+        lambda: page.evaluate(janus.HANG_UP),
+    )
 
 
 async def measure(way: Way, wire: Wire, bob: Linphone) -> Setup:
@@ -92,9 +99,15 @@ async def measure(way: Way, wire: Wire, bob: Linphone) -> Setup:
     phone = range(bob.line.rtp_port, bob.line.rtp_port + 99)
     to_phone = wire.first(lambda source, target: source in way.phone_ports and target in phone)
     to_page = wire.first(lambda source, target: source in way.browser_ports and target not in phone)
-    async with asyncio.timeout(SECONDS):
-        clicked = await way.begin() / 1000
-        heard = await asyncio.gather(to_phone, to_page)
+    try:
+        async with asyncio.timeout(SECONDS):
+            clicked = await way.begin() / 1000
+            heard = await asyncio.gather(asyncio.shield(to_phone), asyncio.shield(to_page))
+    except TimeoutError:
+        missing = [
+            end for end, first in (("phone", to_phone), ("page", to_page)) if not first.done()
+        ]
+        raise TimeoutError(f"{way.name}: no sound at the {' and the '.join(missing)}") from None
     await way.end()
     await bob.ended(since=since)
     await asyncio.sleep(PAUSE_SECONDS)

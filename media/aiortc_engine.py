@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 from collections.abc import Awaitable, Callable
@@ -9,13 +10,15 @@ from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate
 
-from media import negotiate, sdp
+from media import hold, negotiate, sdp
 from media.addresses import address_towards, host_addresses, is_loopback
-from media.bridge import join
-from media.engine import Failed, Figures, IceCandidate, MediaEvent, Profile, Security
+from media.bridge import Bridge, other_codec, passes
 from media.dtls_rtp import fingerprint_of
+from media.engine import Failed, Figures, Held, IceCandidate, MediaEvent, Profile, Security
 from media.keying import Secrecy
 from media.packet import Outgoing
+from media.places import default_places
+from media.player import Player
 from media.ports import PortPool
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
@@ -43,6 +46,10 @@ class MediaSettings:
     rest_seconds: float = 60.0
     connect_seconds: float = 15.0
     report_seconds: float = 5.0
+    max_transcoded: int = 0
+    """How many calls may change their codec here; 0: as many as one core carries."""
+    browser_codec: str = "auto"
+    """"opus": browsers are asked for it even where the other side speaks another codec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +67,16 @@ class _Opened:
     call: str
     profile: Profile
     leg: RtpLeg | WebrtcLeg
-    offered: tuple[str, ...]
+    preferred: tuple[str, ...]
     peer: str | None
     # Of our descriptions' o= line: the version rises with each (RFC 3264, section 8).
     session_id: int = field(default_factory=lambda: secrets.randbits(62))
     version: int = 1
+    # Our last description, and what it says that we do; whether the peer holds us.
+    text: str = ""
+    talks: bool = True
+    listens: bool = True
+    held: bool = False
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -88,8 +100,15 @@ class AiortcEngine:
         self._legs: dict[str, _Opened] = {}
         self._settling: set[asyncio.Task[None]] = set()
         self._sinks: list[Callable[[MediaEvent], None]] = []
-        self._watch = Watch(self._sides, self._emit, silent_seconds=settings.silent_seconds)
+        self._player = Player()
+        self._watch = Watch(
+            self._sides,
+            self._emit,
+            silent_seconds=settings.silent_seconds,
+            rests=self._player.rests,
+        )
         self._reporter = Reporter(settings.report_seconds)
+        self._bridge = Bridge(settings.max_transcoded or default_places(os.cpu_count() or 1))
 
     def listen(self, sink: Callable[[MediaEvent], None]) -> None:
         """Have every event given to `sink`; several may listen."""
@@ -114,16 +133,21 @@ class AiortcEngine:
         if leg in self._legs:
             raise MediaError("a leg of this name is open already")
         description = sdp.parse(offer) if offer is not None else None
-        agreement = negotiate.agree(description, profile, codecs) if description else None
+        preferred = self._prefer(profile, codecs)
+        agreement = negotiate.agree(description, profile, preferred) if description else None
+        if agreement is not None:
+            self._check_room(agreement.codec, codecs)
         made = self._make_leg(leg, profile, description, peer, security)
-        opened = _Opened(call, profile, made, codecs, peer)
+        opened = _Opened(call, profile, made, preferred, peer)
         self._legs[leg] = opened
         try:
             await self._settle(opened, opened.leg.open)
             if self._legs.get(leg) is not opened:
                 raise MediaError("the leg was closed while it opened")
             if description is None or agreement is None:
-                text = negotiate.make_offer(opened.leg.local, codecs, session_id=opened.session_id)
+                text = negotiate.make_offer(
+                    opened.leg.local, preferred, session_id=opened.session_id
+                )
             else:
                 self._reach(opened, description, agreement)
                 text = negotiate.make_answer(
@@ -136,14 +160,17 @@ class AiortcEngine:
             raise
         self._watch.start()
         self._reporter.add(opened.leg.report)
+        opened.text = text
         return text
 
     async def accept(self, leg: str, answer: str) -> str:
         """See MediaEngine; an RTP leg takes a second answer too (early media, then the final)."""
         opened = self._find(leg)
         description = sdp.parse(answer)
-        agreement = negotiate.read_answer(description, opened.profile, opened.offered)
+        agreement = negotiate.read_answer(description, opened.profile, opened.preferred)
+        self._check_room(agreement.codec, opened.preferred)
         self._reach(opened, description, agreement, answer=True)
+        self._note_hold(opened, agreement, we_talked=opened.talks)
         return agreement.codec
 
     async def update(self, leg: str, offer: str) -> str:
@@ -153,16 +180,34 @@ class AiortcEngine:
         if agreed is None or not isinstance(opened.leg, RtpLeg):
             raise WrongState("only an RTP leg that has agreed on its media takes a new offer")
         description = sdp.parse(offer)
-        agreement = negotiate.agree(description, opened.profile, (agreed.codec,))
+        agreement = negotiate.agree(
+            description, opened.profile, other_codec(opened.leg.side), current=agreed.codec
+        )
         self._reach(opened, description, agreement)
         opened.version += 1
-        return negotiate.make_answer(
+        text = negotiate.make_answer(
             description,
             agreement,
             opened.leg.local,
             session_id=opened.session_id,
             version=opened.version,
         )
+        opened.text = hold.bounded(text, talks=opened.talks, listens=opened.listens)
+        self._note_hold(opened, agreement, we_talked=True)
+        return opened.text
+
+    async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
+        """See MediaEngine."""
+        opened = self._find(leg)
+        agreed = opened.leg.side.agreement
+        if agreed is None or not isinstance(opened.leg, RtpLeg):
+            raise WrongState("only an RTP leg that has agreed on its media is made a new offer")
+        opened.version += 1
+        opened.talks, opened.listens, opened.preferred = talks, listens, (agreed.codec,)
+        opened.text = hold.reoffer(
+            opened.text, agreed, version=opened.version, talks=talks, listens=listens
+        )
+        return opened.text
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
         """See MediaEngine; candidates of a leg that is gone, or has no ICE, are passed over."""
@@ -174,7 +219,13 @@ class AiortcEngine:
 
     async def join(self, leg: str, other: str) -> None:
         """See MediaEngine."""
-        join(self._find(leg).leg.side, self._find(other).leg.side)
+        sides = self._find(leg).leg.side, self._find(other).leg.side
+        self._bridge.join(*sides)
+        self._player.joined(*sides)
+
+    async def play(self, leg: str, source: str | None) -> None:
+        """See MediaEngine."""
+        await self._player.play(self._find(leg).leg.side, source)
 
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         """See MediaEngine."""
@@ -192,12 +243,15 @@ class AiortcEngine:
         opened = self._legs.pop(leg, None)
         if opened is not None:
             log.debug("call %s: leg %s closed: %s", opened.call, leg, opened.leg.side.figures())
+            self._player.forget(opened.leg.side)
             await self._settle(opened, opened.leg.close)
 
     async def aclose(self) -> None:
         """Close all legs."""
         self._watch.stop()
         self._reporter.stop()
+        self._bridge.stop()
+        self._player.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
         await asyncio.gather(*self._settling)
 
@@ -232,6 +286,26 @@ class AiortcEngine:
             raise MediaError("no leg of this name is open")
         return opened
 
+    def _prefer(self, profile: Profile, codecs: tuple[str, ...]) -> tuple[str, ...]:
+        """What a leg should speak: the call's codecs, or opus where browsers are asked for it."""
+        ask = self._settings.browser_codec == "opus" and profile is Profile.WEBRTC
+        if ask and codecs and self._bridge.places.has_room:
+            return (negotiate.CODECS[0],)
+        return codecs
+
+    def _check_room(self, codec: str, preferred: tuple[str, ...]) -> None:
+        """TryAgain where a leg would have to be transcoded, and there is no room for it."""
+        if preferred and not passes(codec, preferred):
+            self._bridge.places.check()
+
+    def _note_hold(
+        self, opened: _Opened, agreement: negotiate.Agreement, *, we_talked: bool
+    ) -> None:
+        held = hold.holds(agreement, we_talked=we_talked, before=opened.held)
+        if held != opened.held and opened.profile is Profile.RTP:
+            opened.held = held
+            self._emit(Held(opened.leg.side.leg, held))
+
     def _sides(self) -> list[Side]:
         return [opened.leg.side for opened in self._legs.values()]
 
@@ -257,12 +331,16 @@ class AiortcEngine:
             remote = negotiate.rtp_remote(description)
             section = negotiate.find_audio(description, opened.profile)
             keying = leg.secrecy.read(section, answer=answer)
-            leg.side.agree(agreement)
+            self._bridge.agree(leg.side, agreement)
             leg.reach(remote, opened.peer)
             leg.protect(keying)
         else:
             leg.reach(negotiate.webrtc_remote(description))
-            leg.side.agree(agreement)
+            self._bridge.agree(leg.side, agreement)
+        other = leg.side.other
+        if other is not None:
+            # A codec that changed leads their packets another way, around the music's gate.
+            self._player.joined(leg.side, other)
 
     def _make_leg(
         self,

@@ -49,7 +49,7 @@ class EventSender:
         self._sounding: _Sounding | None = None
 
     def set_clock_rate(self, rate: int) -> None:
-        """The audio's clock rate, which is the events' too."""
+        """The clock rate in which the peer counts durations."""
         self._rate = rate
 
     def add(self, digits: str, duration_ms: int, now: float) -> bool:
@@ -160,3 +160,43 @@ class EventReceiver:
         self._open = False
         units = self._before + self._duration
         return [(DIGITS[self._code], round(units * 1000 / self._rate))]
+
+
+class EventRelay:
+    """Carries one peer's events into another stream, with its time and its unit of duration."""
+
+    def __init__(self, *, source_rate: int, target_rate: int) -> None:
+        """The clock rates of both sides' telephone-event."""
+        self._source_rate = source_rate
+        self._target_rate = target_rate
+        self._timestamp = -1
+        self._code = 0
+        self._before = 0
+        self._began_at = 0
+        self._over = False
+
+    def relay(self, timestamp: int, payload: bytes, running: int) -> EventPacket | None:
+        """The packet to send for the peer's; `running` is the time of our stream.
+
+        None for what is malformed, and for a late packet of an event before.
+        """
+        if len(payload) < _PAYLOAD.size:
+            return None
+        code, flags, duration = _PAYLOAD.unpack_from(payload)
+        begins = False
+        if timestamp != self._timestamp:
+            behind = (self._timestamp - timestamp) & 0xFFFFFFFF
+            if self._timestamp >= 0 and 0 < behind < 2 * self._source_rate:
+                return None
+            step = 0x100000000 - behind
+            if step == _MAX_FIELD and code == self._code and not self._over:
+                self._before += _MAX_FIELD
+            else:
+                begins, self._before, self._began_at = True, 0, running
+            self._timestamp, self._code = timestamp, code
+        self._over = bool(flags & _END)
+        units = (self._before + duration) * self._target_rate // self._source_rate
+        # RFC 4733, section 2.5.1.3: what is too long for the field goes on in a segment of its own.
+        segments, rest = divmod(units, _MAX_FIELD)
+        began = (self._began_at + segments * _MAX_FIELD) & 0xFFFFFFFF
+        return EventPacket(began, begins, _PAYLOAD.pack(code, flags, rest))

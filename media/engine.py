@@ -60,25 +60,39 @@ class Digit:
     duration_ms: int
 
 
-MediaEvent = Connected | Silent | Failed | Digit
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The peer of an RTP leg listens no more, by its description, or does again: `held`."""
+
+    leg: str
+    held: bool
+
+
+MediaEvent = Connected | Silent | Failed | Digit | Held
+
+SILENCE = "silence"
+"""What `play` plays when the peer is to hear nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Direction:
     """A stream's packets since the leg was opened; None is what its receiver has not told.
 
-    `jitter_ms` is the newest; `mos`, from 1 to 4.4, judges the whole stream by its losses.
+    `jitter_ms` is the newest; `mos`, from 1 to 4.4, judges the whole stream by its losses. `late`
+    are packets that came after one that was sent after them.
     """
 
     packets: int
     lost: int | None
     jitter_ms: float | None
     mos: float | None
+    late: int | None = None
 
     def __str__(self) -> str:
         if self.lost is None:
             return f"{self.packets} packets"
-        told = f"{self.packets} packets, {self.lost} lost, jitter {self.jitter_ms} ms"
+        late = f", {self.late} late" if self.late else ""
+        told = f"{self.packets} packets, {self.lost} lost{late}, jitter {self.jitter_ms} ms"
         return told if self.mos is None else f"{told}, mos {self.mos}"
 
 
@@ -137,28 +151,50 @@ class MediaEngine(Protocol):
     ) -> str:
         """Open a leg; returns our SDP: an answer to `offer`, or an offer when there is none.
 
-        `codecs` bounds what we name (all that we carry when empty): an offer names all of them,
-        an answer exactly one and telephone-event. `peer` is the host that signals for the leg.
-        `security` is for RTP legs, and holds for the leg's whole life.
+        `codecs` are those that need no transcoding: an offer names them first, then all others
+        that we carry; an answer names one of them if it can, exactly one, and telephone-event.
+        `peer` is the host that signals for the leg. `security` is for RTP legs, and holds for the
+        leg's whole life. TryAgain, where the leg would have to be transcoded and there is no room
+        for another.
         """
 
     async def accept(self, leg: str, answer: str) -> str:
         """Take the answer to the offer that `open` made; returns the codec agreed on.
 
+        Of several that it names, one that needs no transcoding. TryAgain as in `open`.
         An RTP leg may be answered again, early and then finally; a WebRTC leg only once.
         """
 
     async def update(self, leg: str, offer: str) -> str:
         """Take a new offer of an RTP leg's peer: held or not, or elsewhere; returns our answer.
 
-        The codec stays what was agreed; IncompatibleMedia, and nothing changes, without it.
+        The codec stays what was agreed if it is offered, else it changes. TryAgain, and nothing
+        changes, where that would need transcoding and there is no room.
+        """
+
+    async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
+        """Make a new offer to an RTP leg's peer, of the codec agreed on; `accept` takes its answer.
+
+        We send where `talks`, and want to be sent where `listens`; our answers to `update` say no
+        more than this from now on. The media goes on as agreed until the answer, or without one.
         """
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
         """Take trickled candidates; those that cannot be reached, or come late, are passed over."""
 
     async def join(self, leg: str, other: str) -> None:
-        """Bridge two legs that agreed on the same codec; each leaves the leg it was joined to."""
+        """Bridge two legs, from codec to codec if need be; each leaves the leg it was joined to.
+
+        TryAgain, and nothing changes, where that needs transcoding and there is no room.
+        """
+
+    async def play(self, leg: str, source: str | None) -> None:
+        """Let the leg's peer hear a file, over and over, or SILENCE, in place of the joined leg.
+
+        It stays so whatever leg is joined, until None ends it; before the first join it is begun,
+        too. A joined leg whose peer only sends, by its description, is heard instead of a file
+        while it does: its own music. Neither side of a leg that is played to is ever Silent.
+        """
 
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         """Send digits to the leg as telephone-events, in order, after those still being sent.

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from media.engine import Profile
-from media.sdp import Candidate, Codec, Description, MediaSection, Section, reachable_address
+from media.framing import PTIME_MS, frame_ms
+from media.sdp import Candidate, Description, MediaSection, Section, reachable_address
 from signaling.shared.errors import BadMessage, IncompatibleMedia
 
-PTIME_MS = 20
 MAX_CANDIDATES = 20
 
 _PROTOCOLS = {
@@ -28,6 +28,8 @@ _EVENT_PARAMETERS = "0-15"
 # The numbers of telephone-event in our offers, by clock rate (RFC 4733, section 2.1: it is the
 # audio's clock rate).
 _EVENT_TYPES = {48000: 110, 8000: 101}
+# RFC 3389, section 4: also beside G.722, whose clock is said to be of 8000 Hz.
+_NOISE, _NOISE_TYPE = "CN/8000", 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,16 @@ class Agreement:
     heard_events: frozenset[int]
     peer_listens: bool
     peer_talks: bool
+    event_rate: int = 8000
+    """In which the peer counts the durations of events; not always the audio's clock rate."""
+    noise_type: int | None = None
+    """The number of comfort noise (RFC 3389), where the peer takes it."""
+    ptime_ms: int = PTIME_MS
+    """How much sound the peer wants in a packet, of the lengths that we make."""
+    wants_pauses: bool = False
+    """Whether the peer asked not to be sent its silence (RFC 7587, section 6.1: usedtx)."""
+    peer_only_sends: bool = False
+    """It holds us, and may play music of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +125,7 @@ Local = RtpLocal | WebrtcLocal
 def carried(description: Description) -> tuple[str, ...]:
     """The codecs of an offer that we carry, in its order; IncompatibleMedia for none."""
     section = find_audio(description, *Profile)
-    names = _common(section, CODECS)
+    names = _common(section)
     if not names:
         raise IncompatibleMedia(f"the offer has none of the codecs we carry: {_words(CODECS)}")
     return tuple(names)
@@ -133,37 +145,48 @@ def find_audio(description: Description, *profiles: Profile) -> MediaSection:
     raise IncompatibleMedia(f"the audio is {offered}; this leg carries {_words(protocols)}")
 
 
-def agree(description: Description, profile: Profile, allowed: tuple[str, ...] = ()) -> Agreement:
-    """Choose one codec of an offer: opus where both have it, else the offer's first."""
+def agree(
+    description: Description,
+    profile: Profile,
+    preferred: tuple[str, ...] = (),
+    *,
+    current: str | None = None,
+) -> Agreement:
+    """Choose one codec of an offer: `current`, else opus before the first of those `preferred`.
+
+    Without any of those the offer's own opus, or its first, has to be transcoded.
+    """
     section = find_audio(description, profile)
-    common = _common(section, allowed or CODECS)
+    common = _common(section)
     if not common:
-        raise IncompatibleMedia(
-            f"the offer has none of the codecs of this call: {_words(allowed or CODECS)}"
-        )
-    name = CODECS[0] if CODECS[0] in common else next(iter(common))
-    number = common[name]
-    event = _event_number(section, _CARRIED[name].clock_rate)
-    return _agreement(section, name, number, event, [number], [event])
+        raise IncompatibleMedia(f"the offer has none of the codecs we carry: {_words(CODECS)}")
+    names = [name for name in common if name in preferred] or list(common)
+    name = CODECS[0] if CODECS[0] in names else names[0]
+    if current in common:
+        name = current
+    event, rate = _event(section, name)
+    transcoded = bool(preferred) and name not in preferred
+    return _agreement(section, name, [common[name]], (event, rate), [event], takes_noise=transcoded)
 
 
 def read_answer(
-    description: Description, profile: Profile, offered: tuple[str, ...] = ()
+    description: Description, profile: Profile, preferred: tuple[str, ...] = ()
 ) -> Agreement:
-    """What an answer to our offer of `offered` agrees on: its first codec, whatever follows.
+    """What an answer to our offer agrees on: the first of `preferred`, else simply its first.
 
     The numbers may differ each way (RFC 3264, section 5.1): we send with the answer's, and hear
     our own as well as the answer's, since peers do both.
     """
     section = find_audio(description, profile)
-    common = _common(section, offered or CODECS)
+    common = _common(section)
     if not common:
         raise IncompatibleMedia("the answer names no codec of our offer")
-    name, number = next(iter(common.items()))
-    codec = _CARRIED[name]
-    event = _event_number(section, codec.clock_rate)
-    ours = _EVENT_TYPES[codec.clock_rate] if event is not None else None
-    return _agreement(section, name, number, event, [codec.payload_type, number], [ours, event])
+    name = next((name for name in common if name in preferred), next(iter(common)))
+    event, rate = _event(section, name)
+    ours = _EVENT_TYPES[rate] if event is not None else None
+    heard = [common[name], _CARRIED[name].payload_type]
+    noisy = bool(preferred) and name not in preferred
+    return _agreement(section, name, heard, (event, rate), [ours, event], takes_noise=noisy)
 
 
 def rtp_remote(description: Description) -> RtpRemote:
@@ -195,21 +218,25 @@ def webrtc_remote(description: Description) -> WebrtcRemote:
     )
 
 
-def make_offer(local: Local, codecs: tuple[str, ...], *, session_id: int) -> str:
-    """Our offer of `codecs` (all that we carry when empty), opus first."""
-    unknown = [name for name in codecs if name not in _CARRIED]
+def make_offer(local: Local, preferred: tuple[str, ...], *, session_id: int) -> str:
+    """Our offer of all that we carry: `preferred` first, and opus before all others of those."""
+    unknown = [name for name in preferred if name not in _CARRIED]
     if unknown:
         raise IncompatibleMedia(f"we do not carry {_words(unknown)}")
-    names = sorted(codecs or CODECS, key=lambda name: name != CODECS[0])
+    first = sorted(preferred, key=lambda name: name != CODECS[0])
+    names = dict.fromkeys([*first, *CODECS])
     formats = [(codec.payload_type, codec) for codec in map(_CARRIED.__getitem__, names)]
     rates = dict.fromkeys(codec.clock_rate for _, codec in formats)
-    events = [(_EVENT_TYPES[rate], rate) for rate in rates]
+    others = [(_EVENT_TYPES[rate], f"telephone-event/{rate}") for rate in rates]
+    # Between equal codecs nobody could make the noise for a side that does not take it.
+    if first and not any(_CARRIED[name].clock_rate == 8000 for name in first):
+        others.append((_NOISE_TYPE, _NOISE))
     webrtc = isinstance(local, WebrtcLocal)
     protocol = local.protocol if isinstance(local, RtpLocal) else _PROTOCOLS[Profile.WEBRTC][0]
-    numbers = [number for number, _ in formats] + [number for number, _ in events]
+    numbers = [number for number, _ in formats] + [number for number, _ in others]
     lines = [f"m=audio {_port(local)} {protocol} {_words(numbers, ' ')}"]
     lines += _transport(local, setup="actpass", mid="0" if webrtc else None, mux=webrtc)
-    lines += _codec_lines(formats, events) + ["a=sendrecv"]
+    lines += _codec_lines(formats, others) + ["a=sendrecv"]
     return _description(local, ["0"] if webrtc else [], [lines], session_id)
 
 
@@ -224,17 +251,18 @@ def make_answer(
     """Our answer: one codec and telephone-event; every other section of the offer is refused."""
     webrtc = isinstance(local, WebrtcLocal)
     audio = find_audio(offer, Profile.WEBRTC if webrtc else Profile.RTP)
-    numbers = [agreement.payload_type]
-    events = []
+    others = []
     if agreement.event_type is not None:
-        numbers.append(agreement.event_type)
-        events = [(agreement.event_type, agreement.clock_rate)]
+        others.append((agreement.event_type, f"telephone-event/{agreement.event_rate}"))
+    if agreement.noise_type is not None:
+        others.append((agreement.noise_type, _NOISE))
+    numbers = [agreement.payload_type] + [number for number, _ in others]
     lines = [f"m=audio {_port(local)} {audio.protocol} {_words(numbers, ' ')}"]
     setup = local.setup if isinstance(local, RtpLocal) else "active"
     if webrtc and _transport_of(offer, audio).inherited("setup") == "active":
         setup = "passive"
     lines += _transport(local, setup=setup, mid=audio.mid, mux=audio.rtcp_mux)
-    lines += _codec_lines([(agreement.payload_type, _CARRIED[agreement.codec])], events)
+    lines += _codec_lines([(agreement.payload_type, _CARRIED[agreement.codec])], others)
     lines.append("a=" + _MIRRORED[_direction(audio)])
     sections = [lines if section is audio else _refusal(section) for section in offer.media]
     bundled = [audio.mid] if audio.mid is not None and offer.bundle(audio.mid) else []
@@ -253,40 +281,54 @@ def _direction(section: MediaSection) -> str:
 def _agreement(
     section: MediaSection,
     name: str,
-    number: int,
-    event: int | None,
-    heard: Iterable[int],
+    heard: list[int],
+    event: tuple[int | None, int],
     heard_events: Iterable[int | None],
+    *,
+    takes_noise: bool,
 ) -> Agreement:
+    """The agreement on a codec; we send with the first of `heard`, and with `event` of a rate."""
     direction = _direction(section)
+    noise = _number_of(section, "cn/8000") if takes_noise else None
     return Agreement(
         codec=name,
         clock_rate=_CARRIED[name].clock_rate,
-        payload_type=number,
-        event_type=event,
+        payload_type=heard[0],
+        event_type=event[0],
         heard=frozenset(heard),
         heard_events=frozenset(kind for kind in heard_events if kind is not None),
         peer_listens=direction in ("sendrecv", "recvonly"),
         # A peer that holds (sendonly) may play music, and may as well send nothing at all.
         peer_talks=direction == "sendrecv",
+        event_rate=event[1],
+        noise_type=noise if _CARRIED[name].clock_rate == 8000 else None,
+        ptime_ms=frame_ms(name, section.ptime_ms, section.max_ptime_ms),
+        wants_pauses=any("usedtx=1" in codec.fmtp for codec in section.codecs()),
+        peer_only_sends=direction == "sendonly",
     )
 
 
-def _common(section: MediaSection, allowed: tuple[str, ...]) -> dict[str, int]:
-    """Our names of the section's codecs that are allowed, with the section's first number each."""
+def _common(section: MediaSection) -> dict[str, int]:
+    """Our names of the section's codecs that we carry, with the section's first number each."""
     found: dict[str, int] = {}
     for codec in section.codecs():
         known = _BY_KEY.get(codec.key)
-        if known is not None and known.name in allowed:
+        if known is not None:
             found.setdefault(known.name, codec.payload_type)
     return found
 
 
-def _event_number(section: MediaSection, clock_rate: int) -> int | None:
-    events: list[Codec] = [
-        codec for codec in section.codecs() if codec.key == f"telephone-event/{clock_rate}"
-    ]
-    return events[0].payload_type if events else None
+def _number_of(section: MediaSection, key: str) -> int | None:
+    return next((codec.payload_type for codec in section.codecs() if codec.key == key), None)
+
+
+def _event(section: MediaSection, name: str) -> tuple[int | None, int]:
+    """The number and rate of telephone-event: of the codec's rate, or of 8000 as some peers do."""
+    for rate in (_CARRIED[name].clock_rate, 8000):
+        number = _number_of(section, f"telephone-event/{rate}")
+        if number is not None:
+            return number, rate
+    return None, _CARRIED[name].clock_rate
 
 
 def _transport_of(description: Description, audio: MediaSection) -> MediaSection:
@@ -333,16 +375,17 @@ def _transport(local: Local, *, setup: str, mid: str | None, mux: bool) -> list[
 
 
 def _codec_lines(
-    formats: Iterable[tuple[int, _Carried]], events: Iterable[tuple[int, int]]
+    formats: Iterable[tuple[int, _Carried]], others: Iterable[tuple[int, str]]
 ) -> list[str]:
     lines = []
     for number, codec in formats:
         lines.append(f"a=rtpmap:{number} {codec.name}")
         if codec.fmtp:
             lines.append(f"a=fmtp:{number} {codec.fmtp}")
-    for number, rate in events:
-        lines.append(f"a=rtpmap:{number} telephone-event/{rate}")
-        lines.append(f"a=fmtp:{number} {_EVENT_PARAMETERS}")
+    for number, name in others:
+        lines.append(f"a=rtpmap:{number} {name}")
+        if name != _NOISE:
+            lines.append(f"a=fmtp:{number} {_EVENT_PARAMETERS}")
     return [*lines, f"a=ptime:{PTIME_MS}"]
 
 

@@ -5,10 +5,13 @@ import struct
 from media.reception import MAX_DROPOUT, MAX_MISORDER
 
 MAX_PACKET = 1500
+# What a payload type stands for; plain numbers, since an Enum costs more than all else on the way.
+UNKNOWN, AUDIO, EVENT, NOISE = range(4)
 HEADER_SIZE = 12
 
 _HEADER = struct.Struct("!BBHII")
 _MARKER = 0x80
+_PADDED = 0x20
 _VERSION_2 = 0x80
 _PLAIN_FIRST_BYTE = 0x80
 _FRAME_SECONDS = 0.02
@@ -33,6 +36,11 @@ def payload_offset(packet: bytearray | bytes, length: int) -> int:
                 return 0
             offset += 4 + 4 * int.from_bytes(packet[offset + 2 : offset + 4], "big")
     return offset if offset <= length else 0
+
+
+def payload_end(packet: bytearray, length: int) -> int:
+    """Where the payload of an RTP packet ends: before its padding (section 5.1)."""
+    return max(HEADER_SIZE, length - packet[length - 1]) if packet[0] & _PADDED else length
 
 
 class Outgoing:
@@ -115,6 +123,13 @@ class Outgoing:
             return self._timestamp
         return (self._timestamp + round((now - self._at) * self._rate)) & 0xFFFFFFFF
 
+    def next_timestamp(self, now: float) -> int:
+        """That of sound which begins now: by the time that passed, a frame at the least."""
+        if not self._begun:
+            return self._timestamp
+        passed = round(max(now - self._at, _FRAME_SECONDS) * self._rate)
+        return (self._timestamp + passed) & 0xFFFFFFFF
+
     def write_header(
         self, packet: bytearray, payload_type: int, timestamp: int, now: float, *, marker: bool
     ) -> None:
@@ -148,8 +163,7 @@ class Outgoing:
 
     def _follow(self, source: int, sequence: int, timestamp: int, now: float) -> None:
         """Shift a new source so that it follows the last packet, by the time that passed."""
-        passed = round(max(now - self._at, _FRAME_SECONDS) * self._rate) if self._begun else 0
+        self._timestamp_shift = self.next_timestamp(now) - timestamp
+        self._sequence_shift = self._sequence + 1 - sequence
         self._begun = True
         self._from = source
-        self._sequence_shift = self._sequence + 1 - sequence
-        self._timestamp_shift = self._timestamp + passed - timestamp

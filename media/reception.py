@@ -1,10 +1,11 @@
 """How well a stream arrives: ours to the peer by its reports, the peer's to us by counting."""
 
 import struct
+from collections import deque
 
 from media.engine import Direction
 from media.quality import opinion
-from media.rtcp import Block, SenderInfo, middle, round_trip
+from media.rtcp import Block, Reply, SenderInfo, middle, round_trip
 
 _HEADER = struct.Struct("!BBHII")
 _WORD = 0xFFFFFFFF
@@ -12,6 +13,8 @@ _SIGN = 0x80000000
 # RFC 3550, appendix A.1: a sequence number further off than these is a source that began anew.
 MAX_DROPOUT = 3000
 MAX_MISORDER = 100
+# How many of those that are missing are remembered, to tell a late one from a repeated one.
+_MOST_ABSENT = 64
 
 
 class Incoming:
@@ -22,6 +25,9 @@ class Incoming:
 
     __slots__ = (
         "received",
+        "late",
+        "_absent",
+        "_gaps",
         "_missed",
         "_rate",
         "_source",
@@ -33,10 +39,14 @@ class Incoming:
         "_told_expected",
         "_told_here",
         "_sender",
+        "_asked",
     )
 
     def __init__(self) -> None:
         self.received = 0
+        self.late = 0
+        self._absent: deque[int] = deque(maxlen=_MOST_ABSENT)
+        self._gaps = 0
         self._missed = 0
         self._rate = 8000
         self._source = -1
@@ -51,6 +61,8 @@ class Incoming:
         self._told_here = 0
         # Who sent the last sender report, the middle of its NTP time, and when it came.
         self._sender = (-1, 0, 0.0)
+        # Who asked last for a reply, the middle of its NTP time, and when it came.
+        self._asked: tuple[int, int, float] | None = None
 
     @property
     def lost(self) -> int:
@@ -74,8 +86,12 @@ class Incoming:
         step = (sequence - self._highest) & 0xFFFF
         if source != self._source or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER:
             self._begin(source, sequence)
+        elif step == 1:
+            self._highest += 1
         elif step < 0x8000:
-            self._highest += step
+            self._skip(step)
+        else:
+            self._hear_late(sequence)
         self._here += 1
         if timed:
             self._time(int(now * self._rate) - timestamp)
@@ -83,6 +99,22 @@ class Incoming:
     def hear(self, source: int, sender: SenderInfo, now: float) -> None:
         """Take a sender report of the peer."""
         self._sender = (source, middle(sender.ntp), now)
+
+    def hear_asked(self, source: int, ntp: int, now: float) -> None:
+        """Take the peer's wish to learn the round trip."""
+        self._asked = (source, middle(ntp), now)
+
+    def reply(self, now: float) -> Reply | None:
+        """What to tell a peer that asked; the same once more, in case a report was lost."""
+        if self._asked is None:
+            return None
+        source, asked, heard_at = self._asked
+        return Reply(source, asked, round((now - heard_at) * 65536))
+
+    @property
+    def asks(self) -> bool:
+        """Whether the peer speaks of round trips, and so may be asked for them."""
+        return self._asked is not None
 
     def block(self, now: float) -> Block | None:
         """What to tell the peer (sections 6.4.1, A.3); None when nothing came since the last."""
@@ -113,12 +145,31 @@ class Incoming:
             packets=self.received,
             lost=self.lost,
             jitter_ms=_milliseconds(self.jitter),
-            mos=opinion(self.lost / expected, self.jitter, trip) if self.received else None,
+            mos=self._opinion(self.lost / expected, trip) if self.received else None,
+            late=self.late,
         )
+
+    def _opinion(self, loss: float, trip: float | None) -> float:
+        # BurstR (G.107, 7.6): by chance a run is 1 / (1 - loss) long.
+        run = self.lost / self._gaps if self._gaps else 1.0
+        return opinion(loss, self.jitter, trip, bursts=max(1.0, run * (1 - loss)))
 
     @property
     def _expected(self) -> int:
         return self._highest - self._first + 1 if self._here else 0
+
+    def _skip(self, step: int) -> None:
+        """Go on to a number that is not the next; the same one again is a repeated packet."""
+        if step > 1:
+            self._gaps += 1
+            first = max(1, step - _MOST_ABSENT)
+            self._absent.extend((self._highest + n) & 0xFFFF for n in range(first, step))
+        self._highest += step
+
+    def _hear_late(self, sequence: int) -> None:
+        if sequence in self._absent:
+            self._absent.remove(sequence)
+            self.late += 1
 
     def _begin(self, source: int, sequence: int) -> None:
         if self._here:
@@ -126,6 +177,7 @@ class Incoming:
         self._source = source
         self._first = self._highest = sequence
         self._here = self._told_here = self._told_expected = 0
+        self._absent.clear()
         self._transit = None
 
     def _time(self, transit: int) -> None:
@@ -152,12 +204,24 @@ class Delivery:
         """The codec's clock rate, in which the peer counts jitter."""
         self._rate = rate
 
+    @property
+    def loss(self) -> float:
+        """What part the peer lost between its last two reports."""
+        return self._last.fraction / 256 if self._last is not None else 0.0
+
     def hear(self, block: Block, now_ntp: int) -> None:
         """Take a block of the peer's report; those on other streams are not for us."""
         if block.source == self._source:
             self._last = block
-            trip = round_trip(block, now_ntp)
-            self.round_trip = self.round_trip if trip is None else trip
+            self._note_trip(round_trip(block, now_ntp))
+
+    def hear_reply(self, reply: Reply, now_ntp: int) -> None:
+        """Take the answer to what we asked; those to others are not for us."""
+        if reply.source == self._source:
+            self._note_trip(round_trip(reply, now_ntp))
+
+    def _note_trip(self, trip: float | None) -> None:
+        self.round_trip = self.round_trip if trip is None else trip
 
     def direction(self, sent: int) -> Direction:
         """The figures so far of `sent` packets; only their number is known before a report."""

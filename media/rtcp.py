@@ -1,4 +1,4 @@
-"""RTCP (RFC 3550, section 6): our reports and our goodbye, and reading those of a peer."""
+"""RTCP (RFC 3550, section 6; RFC 3611): our reports and our goodbye, and reading a peer's."""
 
 import struct
 from collections.abc import Iterator
@@ -8,8 +8,13 @@ SENDER_REPORT = 200
 RECEIVER_REPORT = 201
 SOURCE_DESCRIPTION = 202
 GOODBYE = 203
+EXTENDED_REPORT = 207
 
 _KINDS = range(192, 224)
+# The blocks of an extended report by which a side that only listens learns the round trip
+# (RFC 3611, sections 4.4 and 4.5).
+_ASK = 4
+_REPLY = 5
 _CNAME = 1
 _MAX_COUNT = 31
 _WORD = 0xFFFFFFFF
@@ -20,6 +25,7 @@ _COMPENSATION = 1.21828
 
 _SENDER = struct.Struct("!QIII")
 _BLOCK = struct.Struct("!IIIIII")
+_REPLY_BODY = struct.Struct("!III")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +55,25 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Reply:
+    """The answer to what `source` asked at `last_report`, `delay` after it came (RFC 3611, 4.5)."""
+
+    source: int
+    last_report: int
+    delay: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reports:
-    """A compound packet: who sent each sender report, all blocks, and whether the peer stays."""
+    """A compound packet: who sent each sender report, all blocks, and whether the peer stays.
+
+    `asks` are the times, in NTP's 64 bits, at which each source asks for a reply.
+    """
 
     senders: tuple[tuple[int, SenderInfo], ...]
     blocks: tuple[Block, ...]
+    asks: tuple[tuple[int, int], ...]
+    replies: tuple[Reply, ...]
     stays: bool
 
 
@@ -65,12 +85,15 @@ def read(packet: bytes) -> Reports | None:
     """
     senders: list[tuple[int, SenderInfo]] = []
     blocks: list[Block] = []
+    extended: list[bytes] = []
     kinds = []
     for part in _parts(packet):
         if part is None:
             return None
         kind, count, body = part
         kinds.append(kind)
+        if kind == EXTENDED_REPORT:
+            extended.append(body)
         if kind not in (SENDER_REPORT, RECEIVER_REPORT):
             continue
         offset = 4 + (_SENDER.size if kind == SENDER_REPORT else 0)
@@ -81,11 +104,24 @@ def read(packet: bytes) -> Reports | None:
                 (int.from_bytes(body[:4], "big"), SenderInfo(*_SENDER.unpack_from(body, 4)))
             )
         blocks += (_read_block(body, offset + index * _BLOCK.size) for index in range(count))
-    return Reports(tuple(senders), tuple(blocks), GOODBYE not in kinds) if kinds else None
+    asks, replies = _read_extended(extended)
+    stays = GOODBYE not in kinds
+    return Reports(tuple(senders), tuple(blocks), asks, replies, stays) if kinds else None
 
 
-def report(source: int, cname: str, sender: SenderInfo | None, block: Block | None) -> bytes:
-    """Our compound report: of a sender, or of one that only receives, and who we are."""
+def report(
+    source: int,
+    cname: str,
+    sender: SenderInfo | None,
+    block: Block | None,
+    *,
+    asked_at: int | None = None,
+    reply: Reply | None = None,
+) -> bytes:
+    """Our compound report: of a sender, or of one that only receives, and who we are.
+
+    `asked_at`, our time in NTP's 64 bits, asks the peer for a reply.
+    """
     body = struct.pack("!I", source)
     if sender is not None:
         body += _SENDER.pack(
@@ -94,7 +130,16 @@ def report(source: int, cname: str, sender: SenderInfo | None, block: Block | No
     if block is not None:
         body += _write_block(block)
     kind = RECEIVER_REPORT if sender is None else SENDER_REPORT
-    return _packet(block is not None, kind, body) + _description(source, cname)
+    extended = b""
+    if asked_at is not None:
+        extended += struct.pack("!BBHQ", _ASK, 0, 2, asked_at)
+    if reply is not None:
+        last, delay = reply.last_report, min(reply.delay, _WORD)
+        extended += struct.pack("!BBH", _REPLY, 0, 3) + _REPLY_BODY.pack(reply.source, last, delay)
+    compound = _packet(block is not None, kind, body) + _description(source, cname)
+    if extended:
+        compound += _packet(0, EXTENDED_REPORT, struct.pack("!I", source) + extended)
+    return compound
 
 
 def goodbye(source: int, cname: str) -> bytes:
@@ -112,7 +157,7 @@ def middle(ntp: int) -> int:
     return ntp >> 16 & _WORD
 
 
-def round_trip(block: Block, now_ntp: int) -> float | None:
+def round_trip(block: Block | Reply, now_ntp: int) -> float | None:
     """Seconds to the peer and back (section 6.4.1); None when it has had no report of ours.
 
     The peer's rounding may make it seem negative; half the range or more is nonsense.
@@ -146,6 +191,27 @@ def _parts(packet: bytes) -> Iterator[tuple[int, int, bytes] | None]:
             return
         yield head[1], head[0] & 0x1F, packet[offset + 4 : offset + size]
         offset += size
+
+
+def _read_extended(
+    bodies: list[bytes],
+) -> tuple[tuple[tuple[int, int], ...], tuple[Reply, ...]]:
+    """What is asked and what is replied; the first broken block ends a packet's reading."""
+    asks: list[tuple[int, int]] = []
+    replies: list[Reply] = []
+    for body in bodies:
+        offset = 4
+        while offset + 4 <= len(body):
+            kind, size = body[offset], 4 * int.from_bytes(body[offset + 2 : offset + 4], "big")
+            content = body[offset + 4 : offset + 4 + size]
+            offset += 4 + size
+            if offset > len(body):
+                break
+            if kind == _ASK and size == 8:
+                asks.append((int.from_bytes(body[:4], "big"), int.from_bytes(content, "big")))
+            elif kind == _REPLY and size % _REPLY_BODY.size == 0:
+                replies += (Reply(*fields) for fields in _REPLY_BODY.iter_unpack(content))
+    return tuple(asks), tuple(replies)
 
 
 def _read_block(body: bytes, offset: int) -> Block:

@@ -138,8 +138,13 @@ class MediaSection(Section):
 
     @property
     def ptime_ms(self) -> int | None:
-        value = self.attribute("ptime")
-        return _number(value, "ptime", 1000) if value is not None else None
+        """The peer's wish for a packet's length; None where it is none that we understand."""
+        return _milliseconds(self.attribute("ptime"))
+
+    @property
+    def max_ptime_ms(self) -> int | None:
+        """The longest packet that the peer takes."""
+        return _milliseconds(self.attribute("maxptime"))
 
     @property
     def rtcp_port(self) -> int:
@@ -298,6 +303,12 @@ def _by_payload_type(values: list[str]) -> dict[int, str]:
 
 def _is_number(text: str, most: int) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= most
+
+
+def _milliseconds(value: str | None) -> int | None:
+    """Whole milliseconds of a length that may be written with a fraction (RFC 8866, 6.4)."""
+    whole = (value or "").partition(".")[0]
+    return int(whole) if _is_number(whole, 1000) else None
 
 
 def _number(text: str, what: str, most: int) -> int:

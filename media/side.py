@@ -8,17 +8,17 @@ from typing import Protocol
 from media import rtcp
 from media.dtmf import EventReceiver, EventSender
 from media.engine import Connected, Digit, Figures, MediaEvent
+from media.jitter import Tally
 from media.negotiate import Agreement
-from media.packet import HEADER_SIZE, Outgoing, payload_offset
+from media.packet import AUDIO, EVENT, HEADER_SIZE, NOISE, UNKNOWN, Outgoing, payload_offset
 from media.reception import Delivery, Incoming
 from signaling.shared.errors import BadMessage, IncompatibleMedia, WrongState
 
 BUFFER_SIZE = 2048
 
 
-# What a payload type stands for; plain numbers, since an Enum costs more than all else here.
-UNKNOWN, AUDIO, EVENT = range(3)
 _NOTHING = bytes(128)
+_SILENT = (None, None, None, None)
 
 # What monotonic time lacks to Unix time, read once: a clock that is set spoils no round trip.
 _EPOCH = time.time() - time.monotonic()
@@ -28,7 +28,7 @@ class Sink(Protocol):
     """What takes a side's packets: the side it is joined to, or what makes other sound of them."""
 
     def put(self, length: int, kind: int, now: float) -> None:
-        """Take the RTP packet of `length` bytes in the shared buffer, of kind AUDIO or EVENT.
+        """Take the RTP packet of `length` bytes in the shared buffer, of a kind of media.packet.
 
         The buffer is the sink's until this returns; `now` is in monotonic seconds.
         """
@@ -48,6 +48,8 @@ class Side:
         "agreement",
         "other",
         "sink",
+        "on_part",
+        "tally",
         "stream",
         "buffer",
         "_send",
@@ -83,6 +85,10 @@ class Side:
         self.other: Side | None = None
         # What takes this side's packets; None: they are counted, and nobody hears them.
         self.sink: Sink | None = None
+        # Called once when the join ends, by whichever side.
+        self.on_part: Callable[[], None] | None = None
+        # Of this side's packets, where they are made into another codec.
+        self.tally = Tally()
         self.stream = stream
         self.buffer = buffer
         self._send = send
@@ -91,7 +97,7 @@ class Side:
         self._delivery = Delivery(stream.source, stream.sequence)
         self._kinds = _NOTHING
         # What we send with, by kind: None is not sent.
-        self._numbers: tuple[int | None, ...] = (None, None, None)
+        self._numbers: tuple[int | None, ...] = _SILENT
         self._events = EventReceiver()
         self._digits = EventSender()
         self._timer: asyncio.TimerHandle | None = None
@@ -104,13 +110,12 @@ class Side:
 
     def agree(self, agreement: Agreement) -> None:
         """Speak what was negotiated from now on."""
-        joined = self.other is not None and self.agreement is not None
-        if joined and self.agreement and self.agreement.codec != agreement.codec:
-            raise IncompatibleMedia("the codec cannot change while the leg is joined")
         self.agreement = agreement
         kinds = bytearray(_NOTHING)
         for number in agreement.heard_events:
             kinds[number] = EVENT
+        if agreement.noise_type is not None:
+            kinds[agreement.noise_type] = NOISE
         for number in agreement.heard:
             kinds[number] = AUDIO
         self._kinds = bytes(kinds)
@@ -118,11 +123,18 @@ class Side:
             # What was held back from a peer that held us is not lost to it.
             if self._numbers[AUDIO] is None:
                 self.stream.forget_source()
-            self._numbers = (None, agreement.payload_type, agreement.event_type)
+            self._numbers = (
+                None,
+                agreement.payload_type,
+                agreement.event_type,
+                agreement.noise_type,
+            )
         else:
-            self._numbers = (None, None, None)
-        for part in (self.stream, self._incoming, self._delivery, self._events, self._digits):
+            self._numbers = _SILENT
+        for part in (self.stream, self._incoming, self._delivery):
             part.set_clock_rate(agreement.clock_rate)
+        for events in (self._events, self._digits):
+            events.set_clock_rate(agreement.event_rate)
 
     def connected(self) -> None:
         """The transport is up; told once."""
@@ -172,18 +184,23 @@ class Side:
         else:
             self._dropped += 1
 
-    def say(self, payload: bytes, timestamp: int, now: float, *, marker: bool) -> None:
+    def say(
+        self, payload: bytes, timestamp: int, now: float, *, marker: bool, kind: int = AUDIO
+    ) -> None:
         """Send audio made here as the next packet of the peer's stream.
 
-        `timestamp` is the stream's own: `stream.timestamp_at(now)` where sound begins, from then
-        on counted by its samples. Nothing is sent to a peer that does not listen, nor during
+        `timestamp` is the stream's own: `stream.next_timestamp(now)` where sound begins, from
+        then on counted by its samples. Nothing is sent to a peer that does not listen, nor during
         digits.
         """
-        number = self._numbers[AUDIO]
+        number = self._numbers[kind]
         if number is None or self._timer is not None:
             return
         length = HEADER_SIZE + len(payload)
-        self.stream.write_audio_header(self.buffer, number, timestamp, now, marker=marker)
+        if kind == EVENT:
+            self.stream.write_header(self.buffer, number, timestamp, now, marker=marker)
+        else:
+            self.stream.write_audio_header(self.buffer, number, timestamp, now, marker=marker)
         self.buffer[HEADER_SIZE:length] = payload
         if self._send(length):
             self._sent += 1
@@ -199,6 +216,11 @@ class Side:
             raise BadMessage("the digits are too many, or not of 0-9 * # A-D")
         if self._timer is None:
             self._send_events()
+
+    @property
+    def loss(self) -> float:
+        """What part of our packets the peer lost lately, by its newest report."""
+        return self._delivery.loss
 
     def figures(self) -> Figures:
         """How well the streams travelled so far."""
@@ -222,22 +244,35 @@ class Side:
         ntp = rtcp.ntp_time(_EPOCH + now)
         for block in heard.blocks:
             self._delivery.hear(block, ntp)
+        for source, asked_at in heard.asks:
+            self._incoming.hear_asked(source, asked_at, now)
+        for reply in heard.replies:
+            self._delivery.hear_reply(reply, ntp)
         self.heard += heard.stays
         return heard.stays
 
     def report(self, cname: str) -> bytes:
         """Our report for the peer: a sender's, if we sent since the one before the last."""
         now = time.monotonic()
-        sender = None
+        sender, ntp = None, rtcp.ntp_time(_EPOCH + now)
         if self._sent != self._told_sent[1]:
             sender = rtcp.SenderInfo(
-                ntp=rtcp.ntp_time(_EPOCH + now),
+                ntp=ntp,
                 timestamp=self.stream.timestamp_at(now),
                 packets=self._sent,
                 octets=self._octets,
             )
         self._told_sent = (self._sent, self._told_sent[0])
-        return rtcp.report(self.stream.source, cname, sender, self._incoming.block(now))
+        # A sender learns the round trip from the peer's reports; who only listens has to ask.
+        asks = sender is None and self._incoming.asks
+        return rtcp.report(
+            self.stream.source,
+            cname,
+            sender,
+            self._incoming.block(now),
+            asked_at=ntp if asks else None,
+            reply=self._incoming.reply(now),
+        )
 
     def expire_event(self, now: float) -> None:
         """Report an event whose end never came."""
@@ -245,16 +280,19 @@ class Side:
 
     def part(self) -> None:
         """Leave the joined side; both fall silent."""
-        if self.other is not None:
-            self.other.other = self.other.sink = None
-            self.other = None
+        other, self.other = self.other, None
         self.sink = None
+        if self.on_part is not None:
+            ended, self.on_part = self.on_part, None
+            ended()
+        if other is not None:
+            other.part()
 
     def close(self) -> None:
         """Leave the bridge for good; nothing is sent or reported after this."""
         self.part()
         self._kinds = _NOTHING
-        self._numbers = (None, None, None)
+        self._numbers = _SILENT
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -17,10 +17,13 @@ class Watch:
         emit: Callable[[MediaEvent], None],
         *,
         silent_seconds: float,
+        rests: Callable[[Side], bool],
     ) -> None:
+        """A side that `rests` says yes to may be silent."""
         self._sides = sides
         self._emit = emit
         self._silent_seconds = silent_seconds
+        self._rests = rests
         self._period = min(1.0, silent_seconds / 4)
         # The count of what was heard, since when it stands still, and whether we said so.
         self._still: dict[Side, tuple[int, float, bool]] = {}
@@ -53,6 +56,7 @@ class Watch:
         self, side: Side, before: tuple[int, float, bool] | None, now: float
     ) -> tuple[int, float, bool]:
         held = side.agreement is not None and not side.agreement.peer_talks
+        held = held or self._rests(side)
         if before is None or before[0] != side.heard or held:
             return side.heard, now, False
         heard, since, told = before

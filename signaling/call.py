@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from signaling import call_digits as keys
+from signaling import call_hold as hold
 from signaling import call_setup as setup
 from signaling import call_talk as talk
 from signaling import call_wake as waking
@@ -13,13 +14,16 @@ from signaling.call_events import (
     Answered,
     Appeared,
     Attached,
+    ChangeAgreed,
     ChangeAsked,
     Changed,
+    ChangeRefused,
     Detached,
     DigitHeard,
     DtmfAsked,
     Event,
     Found,
+    HoldAsked,
     HungUp,
     KeyPressed,
     Left,
@@ -28,10 +32,12 @@ from signaling.call_events import (
     MediaLost,
     MediaOpened,
     MediaRefused,
+    MediaReoffered,
     MediaReported,
     MediaUpdated,
     OfferMade,
     OfferTaken,
+    PeerHeld,
     PushReported,
     Rang,
     Rejected,
@@ -93,6 +99,11 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     KeyPressed:      (ignore,                ignore,                ignore,                keys.key_pressed,          ignore),
     MediaUpdated:    (ignore,                ignore,                ignore,                talk.media_updated,        ignore),
     UpdateRefused:   (ignore,                ignore,                ignore,                talk.update_refused,       ignore),
+    HoldAsked:       (hold.hold_early,       hold.hold_early,       hold.hold_early,       hold.hold_asked,           hold.hold_early),
+    PeerHeld:        (ignore,                ignore,                ignore,                hold.peer_held,            ignore),
+    MediaReoffered:  (ignore,                ignore,                ignore,                hold.media_reoffered,      ignore),
+    ChangeAgreed:    (ignore,                ignore,                ignore,                hold.change_agreed,        ignore),
+    ChangeRefused:   (ignore,                ignore,                ignore,                hold.change_refused,       ignore),
     TimePassed:      (setup.time_early,      setup.time_early,      setup.time_early,      talk.time_talking,         ignore),
     Stopped:         (setup.stop,            setup.stop,            setup.stop,            setup.stop,                ignore),
 }

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from signaling.call_events import DtmfAsked
+from signaling.call_model import Heard
 from signaling.shared.errors import PeerError
 from signaling.shared.messages import Candidate, Result
 from signaling.shared.push import PushKind
@@ -71,6 +72,24 @@ class JoinMedia:
     media: int
     other: str
     other_media: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMedia:
+    """Let a leg hear this from now on; what it is joined to later, too."""
+
+    leg: str
+    media: int
+    heard: Heard
+
+
+@dataclass(frozen=True, slots=True)
+class ReofferMedia:
+    """Answered by MediaReoffered, our offer of what the phone is to hear, or ChangeRefused."""
+
+    leg: str
+    media: int
+    heard: Heard
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +188,23 @@ class ShowDigits:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowHeld:
+    """The other side holds, or has come back."""
+
+    leg: str
+    held: bool
+    by: EndedBy
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeChange:
+    """Ask a phone to change its session; answered by ChangeAgreed or ChangeRefused."""
+
+    leg: str
+    offer: str
+
+
+@dataclass(frozen=True, slots=True)
 class RefuseChange:
     """A phone cannot have the change it asked for; `again`: it may ask again soon."""
 
@@ -204,10 +240,20 @@ LegAction = (
     | ShowOffer
     | ShowCandidates
     | ShowDigits
+    | ShowHeld
+    | ProposeChange
     | RefuseChange
     | ShowEnd
 )
 MediaAction = (
-    OpenMedia | AcceptMedia | UpdateMedia | FeedCandidates | JoinMedia | CloseMedia | SendTones
+    OpenMedia
+    | AcceptMedia
+    | UpdateMedia
+    | FeedCandidates
+    | JoinMedia
+    | PlayMedia
+    | ReofferMedia
+    | CloseMedia
+    | SendTones
 )
 Action = Reply | Refuse | FindEndpoints | Finish | MediaAction | LegAction

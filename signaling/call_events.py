@@ -193,6 +193,7 @@ class MediaLost:
     leg: str
     media: int
     silent: bool
+    reason: EndReason = EndReason.MEDIA_FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +217,49 @@ class Changed:
 
     leg: str
     answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class HoldAsked:
+    """A client holds the call, or comes back."""
+
+    leg: str
+    held: bool
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class PeerHeld:
+    """A phone holds the call by its session's description, or has come back."""
+
+    leg: str
+    media: int
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MediaReoffered:
+    """Our new description for a phone, which it has not seen yet."""
+
+    leg: str
+    media: int
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeAgreed:
+    """A phone took the change of its session that we proposed."""
+
+    leg: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeRefused:
+    """Its session is as it was; `again`: only because it was not the moment for it."""
+
+    leg: str
+    again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +325,11 @@ Event = (
     | DigitHeard
     | ChangeAsked
     | Changed
+    | HoldAsked
+    | PeerHeld
+    | MediaReoffered
+    | ChangeAgreed
+    | ChangeRefused
     | KeyPressed
     | MediaUpdated
     | UpdateRefused

@@ -72,4 +72,5 @@ def _stream(figures: Figures, direction: Direction) -> StreamFigures:
         round_trip_ms=figures.round_trip_ms,
         mos=direction.mos,
         codec=figures.codec,
+        late=direction.late,
     )

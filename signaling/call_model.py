@@ -98,6 +98,15 @@ class Pushed(StrEnum):
     FAILED = "failed"
 
 
+class Heard(StrEnum):
+    """What a party hears; a phone is told the same: sendrecv, sendonly, inactive."""
+
+    OTHER = "other"
+    MUSIC = "music"
+    """The server's, or what a phone that holds plays itself."""
+    NOTHING = "nothing"
+
+
 @dataclass(slots=True)
 class Leg:
     """One endpoint's part in a call. `media` is its current media generation."""
@@ -121,6 +130,14 @@ class Leg:
     relayed: tuple[int, int] = (0, 0)
     """A generation, and how many of its candidates went to the other side while talking."""
     dtmf_seen: int = -1
+    holds: bool = False
+    """Its party holds the call."""
+    hears: tuple[int, Heard] = (0, Heard.OTHER)
+    """A generation, and what the engine was told to let it hear."""
+    told: Heard = Heard.OTHER
+    """What a phone's session says."""
+    proposed: Heard | None = None
+    """What a phone was asked to change its session to, and has not answered."""
     rang: bool = False
     push: Pushed | None = None
     reason: EndReason | None = None

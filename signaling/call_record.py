@@ -24,6 +24,7 @@ def info(mailbox: Mailbox, leg_id: str, finish: Finish | None = None) -> CallInf
         peer=invitation.to if leg.caller else invitation.caller.address,
         media=leg.media,
         seconds=call.seconds(asyncio.get_running_loop().time()),
+        held_by=[party.side.value for party in call.parties() if party.holds],
     )
     if finish is not None:
         reason = finish.reason if leg.caller or leg.reason is None else leg.reason

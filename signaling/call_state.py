@@ -43,6 +43,8 @@ class Call:
     codec: str | None = None
     answered_at: float | None = None
     negotiation: Negotiation | None = None
+    music: bool = False
+    """The server has music for whoever is held."""
     anchor_wanted: bool = False
     """Direct media failed for a side; the call moves to the server once it can."""
     clocks: dict[Clock, float] = field(default_factory=dict)
@@ -59,6 +61,7 @@ class Call:
         offer: str,
         ring_seconds: float,
         direct_allowed: bool,
+        music: bool = False,
     ) -> Self:
         """A call as its caller starts it; the endpoints that it may ring come with Found."""
         leg = Leg(caller, caller=True, state=LegState.IN, media=media, offer=offer)
@@ -68,6 +71,7 @@ class Call:
             callee_account=None,
             ring_seconds=ring_seconds,
             direct_allowed=direct_allowed,
+            music=music,
             legs={caller.id: leg},
         )
 

@@ -34,6 +34,7 @@ from signaling.call_events import (
     Trickled,
     UpdateRefused,
 )
+from signaling.call_hold import arrange
 from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
 from signaling.call_state import CALLER_LOST_SECONDS, Call
 from signaling.call_wake import wake_sleepers
@@ -201,6 +202,7 @@ def negotiation_accepted(call: Call, event: MediaAccepted, now: float) -> None:
         return
     _settle(call)
     call.mode = Mode.ANCHORED
+    arrange(call)
     call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
 
 
@@ -209,7 +211,8 @@ def negotiation_refused(call: Call, event: MediaRefused, now: float) -> None:
     if open_one is None or (open_one.leg, open_one.media) != (event.leg, event.media):
         return
     if open_one.kind is Negotiating.ANCHOR:
-        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        full = event.reason is EndReason.LIMIT
+        call.end(event.reason if full else EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
         return
     _settle(call)
     call.refuse(open_one.request, IncompatibleMedia(event.detail))
@@ -244,6 +247,7 @@ def connected(call: Call, event: MediaConnected, now: float) -> None:
     other = call.other(leg)
     if event.media == leg.moving_to and other is not None:
         leg.media, leg.moving_to = event.media, None
+        arrange(call)
         call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
         call.close_media(leg, keep=leg.media)
     if event.media == leg.media:
@@ -259,7 +263,7 @@ def lost(call: Call, event: MediaLost, now: float) -> None:
         _forget(call, leg, event.media)
         leg.moving_to = None
     elif event.media == leg.media and (event.silent or not leg.connected):
-        call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        call.end(event.reason, EndedBy.SERVER, now)
 
 
 def _forget(call: Call, leg: Leg, media: int) -> None:

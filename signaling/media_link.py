@@ -4,14 +4,17 @@ import asyncio
 import logging
 
 from media.engine import (
+    SILENCE,
     Connected,
     Digit,
     Failed,
     Figures,
+    Held,
     IceCandidate,
     MediaEngine,
     MediaEvent,
     Profile,
+    Security,
     Silent,
 )
 from signaling.call_actions import (
@@ -21,10 +24,13 @@ from signaling.call_actions import (
     JoinMedia,
     MediaAction,
     OpenMedia,
+    PlayMedia,
+    ReofferMedia,
     SendTones,
     UpdateMedia,
 )
 from signaling.call_events import (
+    ChangeRefused,
     DigitHeard,
     Event,
     MediaAccepted,
@@ -32,14 +38,16 @@ from signaling.call_events import (
     MediaLost,
     MediaOpened,
     MediaRefused,
+    MediaReoffered,
     MediaUpdated,
+    PeerHeld,
     TonesRefused,
     TonesSent,
     UpdateRefused,
 )
-from signaling.call_model import Leg
+from signaling.call_model import Heard, Leg
 from signaling.call_state import Call
-from signaling.shared.errors import MediaError, PeerError, WrongState, WSPhoneError
+from signaling.shared.errors import MediaError, PeerError, TryAgain, WrongState, WSPhoneError
 from signaling.shared.reasons import EndReason
 
 log = logging.getLogger(__name__)
@@ -67,14 +75,26 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
             return call, MediaLost(leg, media, silent=False)
         case Digit(digit=digit):
             return call, DigitHeard(leg, media, digit)
+        case Held(held=held):
+            return call, PeerHeld(leg, media, held)
 
 
 class MediaLink:
     """One call's view of the engine; keeps the last figures of the legs that it closed."""
 
-    def __init__(self, engine: MediaEngine, call: Call) -> None:
+    def __init__(
+        self,
+        engine: MediaEngine,
+        call: Call,
+        music: str | None = None,
+        *,
+        srtp: Security = Security.OPTIONAL,
+    ) -> None:
+        """`music` is the file that whoever is held hears; `srtp` is for legs to SIP phones."""
         self._engine = engine
+        self._srtp = srtp
         self._call = call
+        self._sources = {Heard.OTHER: None, Heard.MUSIC: music, Heard.NOTHING: SILENCE}
         self.figures: dict[str, Figures] = {}
 
     async def perform(self, action: MediaAction) -> Event | None:
@@ -86,6 +106,9 @@ class MediaLink:
                 return await self._do(action)
         except PeerError as error:
             return self._refused(action, EndReason.INCOMPATIBLE, error)
+        except TryAgain as error:
+            full = WrongState(str(error), retry_after=error.retry_after)
+            return self._refused(action, EndReason.LIMIT, full)
         except (MediaError, TimeoutError) as error:
             failure = WrongState(str(error) or "no answer in time", retry_after=1.0)
             return self._refused(action, EndReason.MEDIA_FAILED, failure)
@@ -111,6 +134,12 @@ class MediaLink:
                 )
             case JoinMedia():
                 await engine.join(leg, self._id(action.other, action.other_media))
+            case PlayMedia():
+                await engine.play(leg, self._sources[action.heard])
+            case ReofferMedia(heard=heard):
+                talks, listens = heard is not Heard.NOTHING, heard is Heard.OTHER
+                offer = await engine.reoffer(leg, talks=talks, listens=listens)
+                return MediaReoffered(action.leg, action.media, offer)
             case SendTones():
                 await engine.dtmf(leg, action.digits, action.duration_ms)
                 return TonesSent(action.asked) if action.asked is not None else None
@@ -148,6 +177,7 @@ class MediaLink:
             offer=action.offer,
             codecs=codecs,
             peer=endpoint.host,
+            security=self._srtp,
         )
 
     def _refused(self, action: MediaAction, reason: EndReason, error: PeerError) -> Event | None:
@@ -156,10 +186,12 @@ class MediaLink:
             return MediaRefused(action.leg, action.media, reason, str(error))
         if isinstance(action, SendTones) and action.asked is not None:
             return TonesRefused(action.asked, error)
+        if isinstance(action, ReofferMedia):
+            return ChangeRefused(action.leg, again=False)
         if isinstance(action, UpdateMedia):
             return UpdateRefused(action.leg, action.media)
         if isinstance(action, JoinMedia):
-            return MediaLost(action.leg, action.media, silent=True)
+            return MediaLost(action.leg, action.media, silent=True, reason=reason)
         return None
 
     def _id(self, leg: str, media: int) -> str:

@@ -1,6 +1,7 @@
 """What clients may ask: each method of the protocol, its params, and what it does."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from signaling.call_events import (
     Attached,
     Detached,
     DtmfAsked,
+    HoldAsked,
     HungUp,
     Left,
     MediaReported,
@@ -66,6 +68,8 @@ class Requests:
             "call.hangup": (messages.CallRef, self._hangup),
             "call.get": (messages.CallRef, self._get),
             "call.dtmf": (messages.CallDtmf, self._dtmf),
+            "call.hold": (messages.CallRef, partial(self._hold, held=True)),
+            "call.unhold": (messages.CallRef, partial(self._hold, held=False)),
             "media.offer": (messages.MediaOffer, self._offer),
             "media.answer": (messages.MediaAnswer, self._take_offer),
             "media.candidates": (messages.MediaCandidates, self._candidates),
@@ -180,6 +184,10 @@ class Requests:
                 session.id, params.n, params.digits, params.duration_ms, request
             )
         )
+
+    def _hold(self, session: Session, params: messages.CallRef, *, held: bool) -> Answer:
+        mailbox = self._mailbox(session, params)
+        return mailbox.ask(lambda request: HoldAsked(session.id, held, request))
 
     def _offer(self, session: Session, params: messages.MediaOffer) -> Answer:
         mailbox = self._mailbox(session, params)

@@ -8,6 +8,9 @@ from aiohttp import web
 
 from media.addresses import host_addresses
 from media.aiortc_engine import AiortcEngine, MediaSettings
+from media.codec import prepare as prepare_codecs
+from media.engine import Security
+from media.music import find_music
 from signaling.admin_api import add_admin_api
 from signaling.api import add_api
 from signaling.call_api import add_call_api
@@ -48,6 +51,7 @@ class Server:
         self._metrics = Metrics()
         self._ready = False
         own_domains = _own_domains(config)
+        prepare_codecs()
         self._engine = AiortcEngine(_media_settings(config))
         self._switchboard = Switchboard(
             _switching(config, own_domains), self._engine, MemoryBus(), RecordsDirectory(records)
@@ -196,6 +200,8 @@ def _media_settings(config: Config) -> MediaSettings:
         port_min=config.media.port_min,
         port_max=config.media.port_max,
         loopback=is_loopback(config.http.host),
+        max_transcoded=config.media.max_transcoded,
+        browser_codec=config.media.browser_codec,
     )
 
 
@@ -205,6 +211,8 @@ def _switching(config: Config, own_domains: frozenset[str]) -> Switching:
         config.calls.ring_seconds,
         direct=config.calls.direct == "always",
         emergency_numbers=config.calls.emergency_numbers,
+        hold_music=find_music(config.calls.hold_music),
+        srtp=Security(config.sip.srtp),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from signaling.call_actions import (
     LegAction,
+    ProposeChange,
     RefuseChange,
     RememberEnd,
     Ring,
@@ -13,6 +14,7 @@ from signaling.call_actions import (
     ShowCandidates,
     ShowDigits,
     ShowEnd,
+    ShowHeld,
     ShowLateEnd,
     ShowOffer,
     ShowRinging,
@@ -23,6 +25,7 @@ from signaling.mailbox import Invitation
 from signaling.shared.messages import (
     CallAnswered,
     CallEnded,
+    CallHeld,
     CallIncoming,
     CallProgress,
     CandidatesGiven,
@@ -70,10 +73,10 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             return MediaOffered(call=call, media=media, offer=offer)
         case ShowCandidates(media=media, candidates=candidates, end=end):
             return CandidatesGiven(call=call, media=media, candidates=list(candidates), end=end)
-        case ShowDigits(digits=digits):
-            return DtmfReceived(call=call, digits=digits)
-        case RefuseChange() | SendPush() | RememberEnd():
-            return None  # Phones ask for changes, and only who sleeps is pushed.
+        case ShowDigits() | ShowHeld():
+            return _from_other_side(call, action)
+        case ProposeChange() | RefuseChange() | SendPush() | RememberEnd():
+            return None  # Phones have changes, and only who sleeps is pushed.
         case (
             ShowEnd(reason=reason, by=by, seconds=seconds)
             | ShowLateEnd(reason=reason, by=by, seconds=seconds)
@@ -85,3 +88,12 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
                 by=by.value,
                 seconds=round(seconds, 3),
             )
+
+
+def _from_other_side(call: str, action: ShowDigits | ShowHeld) -> Event:
+    """What whoever they talk with did."""
+    match action:
+        case ShowDigits(digits=digits):
+            return DtmfReceived(call=call, digits=digits)
+        case ShowHeld(held=held, by=by):
+            return CallHeld(call=call, held=held, by=by.value)

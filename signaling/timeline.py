@@ -23,9 +23,11 @@ from signaling.call_events import (
     Appeared,
     Attached,
     ChangeAsked,
+    ChangeRefused,
     Detached,
     Event,
     Found,
+    HoldAsked,
     HungUp,
     Left,
     MediaAccepted,
@@ -35,6 +37,7 @@ from signaling.call_events import (
     MediaRefused,
     MediaReported,
     OfferMade,
+    PeerHeld,
     PushReported,
     Rang,
     Rejected,
@@ -78,7 +81,11 @@ class What(StrEnum):
     MEDIA_MOVES = "media_moves"
     """A new media generation is offered, by the leg or to it."""
     CHANGED = "changed"
-    """A phone asks to hold, to come back, or for another address."""
+    """A phone asks for another direction or another address of its media."""
+    HELD = "held"
+    UNHELD = "unheld"
+    CHANGE_REFUSED = "change_refused"
+    """A phone does not want to be told by its session that it is held."""
     PUSH_ASKED = "push_asked"
     """The queue was given a push; who takes it says what becomes of it."""
     PUSH_SENDING = "push_sending"
@@ -154,12 +161,16 @@ def _lost(event: MediaLost) -> Note:
     return Note(what, detail=f"media {event.media}")
 
 
+def _held(event: HoldAsked | PeerHeld) -> Note:
+    return Note(What.HELD if event.held else What.UNHELD)
+
+
 def _kind(kind: PushKind) -> str:
     """What a push is for, where it is not for ringing."""
     return "" if kind is PushKind.CALL else kind.value
 
 
-NOTES: dict[type[Event] | type[Action], Callable[[Any], Note]] = {
+NOTES: dict[type[Event] | type[Action], Callable[[Any], Note | None]] = {
     FindEndpoints: _says(What.CALLED),
     Unroutable: _why(What.UNROUTABLE),
     Found: lambda event: Note(What.FOUND, detail=str(len(event.endpoints))),
@@ -182,6 +193,9 @@ NOTES: dict[type[Event] | type[Action], Callable[[Any], Note]] = {
     OfferMade: _moves,
     ShowOffer: _moves,
     ChangeAsked: _says(What.CHANGED),
+    HoldAsked: _held,
+    PeerHeld: _held,
+    ChangeRefused: lambda event: None if event.again else Note(What.CHANGE_REFUSED),
     SendPush: lambda action: Note(What.PUSH_ASKED, detail=_kind(action.kind)),
     PushReported: lambda event: push_note(event.provider, event.step, event.reason),
     WakingFailed: lambda event: Note(What.PUSH_GIVEN_UP, word(event.reason)),
@@ -217,9 +231,10 @@ class Timeline:
     def note(self, passed: Event | Action, legs: Mapping[str, Leg], now: float) -> None:
         """Keep what passed, if it tells something; `legs` has the caller's first."""
         make = NOTES.get(type(passed))
-        if make is None:
+        note = make(passed) if make is not None else None
+        if note is None:
             return
-        note, endpoint = make(passed), _endpoint(passed, legs)
+        endpoint = _endpoint(passed, legs)
         leg = None if endpoint is None else endpoint.id
         # Phones repeat themselves: a second 180 tells nothing.
         if leg is not None and self._last.get(leg) == note:

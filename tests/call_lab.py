@@ -11,14 +11,15 @@ from signaling.call_actions import (
     AcceptMedia,
     Action,
     CloseMedia,
-    FeedCandidates,
     FindEndpoints,
     Finish,
     JoinMedia,
     LegAction,
     MediaAction,
     OpenMedia,
+    PlayMedia,
     Refuse,
+    ReofferMedia,
     Reply,
     SendPush,
     SendTones,
@@ -28,6 +29,7 @@ from signaling.call_actions import (
 from signaling.call_events import (
     Accepted,
     Answered,
+    ChangeRefused,
     Event,
     Found,
     MediaAccepted,
@@ -35,6 +37,7 @@ from signaling.call_events import (
     MediaLost,
     MediaOpened,
     MediaRefused,
+    MediaReoffered,
     MediaUpdated,
     PushReported,
     TimePassed,
@@ -44,7 +47,7 @@ from signaling.call_events import (
     UpdateRefused,
     WakingFailed,
 )
-from signaling.call_model import Endpoint, EndpointKind, Mode, Reach, State
+from signaling.call_model import Endpoint, EndpointKind, Heard, Mode, Reach, State
 from signaling.call_setup import start
 from signaling.call_state import Call
 from signaling.shared.errors import WrongState
@@ -89,41 +92,54 @@ class Engine:
         self.codec = "opus/48000/2"
         self.held: set[tuple[str, int]] = set()
         self.opened: list[tuple[str, int]] = []
+        self.hears: dict[tuple[str, int], Heard] = {}
         self.fails: Callable[[MediaAction], bool] = lambda action: False
+        self.refusal = EndReason.INCOMPATIBLE
 
     def perform(self, action: MediaAction) -> Event | None:
         key = (action.leg, action.media)
+        if not isinstance(action, OpenMedia):
+            assert key in self.held, f"{key} is not open"
         match action:
             case OpenMedia():
-                assert key not in self.opened, f"{key} is opened twice"
-                if self.fails(action):
-                    return _refused(action, EndReason.INCOMPATIBLE)
-                self.held.add(key)
-                self.opened.append(key)
-                sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
-                return MediaOpened(*key, sdp)
+                return self._open(action)
             case AcceptMedia():
-                assert key in self.held, f"{key} is not open"
                 if self.fails(action):
-                    return _refused(action, EndReason.INCOMPATIBLE)
+                    return _refused(action, self.refusal)
                 return MediaAccepted(*key, self.codec)
             case UpdateMedia():
                 return self._update(action)
             case JoinMedia():
                 return self._join(action)
-            case FeedCandidates():
-                assert key in self.held, f"{key} is not open"
+            case PlayMedia() | ReofferMedia():
+                return self._hold(action)
             case SendTones():
-                assert key in self.held, f"{key} is not open"
                 return self._tones(action)
             case CloseMedia():
-                assert key in self.held, f"{key} is closed twice"
                 self.held.remove(key)
         return None
 
+    def _open(self, action: OpenMedia) -> Event:
+        key = (action.leg, action.media)
+        assert key not in self.opened, f"{key} is opened twice"
+        if self.fails(action):
+            return _refused(action, EndReason.INCOMPATIBLE)
+        self.held.add(key)
+        self.opened.append(key)
+        sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
+        return MediaOpened(*key, sdp)
+
+    def _hold(self, action: PlayMedia | ReofferMedia) -> Event | None:
+        key = (action.leg, action.media)
+        if isinstance(action, PlayMedia):
+            self.hears[key] = action.heard
+            return None
+        if self.fails(action):
+            return ChangeRefused(action.leg, again=False)
+        return MediaReoffered(*key, f"engine reoffers {action.heard}")
+
     def _join(self, action: JoinMedia) -> Event | None:
         key = (action.leg, action.media)
-        assert key in self.held, f"{key} is not open"
         assert (action.other, action.other_media) in self.held
         return MediaLost(*key, silent=True) if self.fails(action) else None
 
@@ -136,7 +152,6 @@ class Engine:
 
     def _update(self, action: UpdateMedia) -> Event:
         key = (action.leg, action.media)
-        assert key in self.held, f"{key} is not open"
         if self.fails(action):
             return UpdateRefused(*key)
         return MediaUpdated(*key, f"engine answers {action.offer}")
@@ -155,6 +170,7 @@ class Lab:
         caller: Endpoint = ALICE,
         media: int = 1,
         direct: bool = True,
+        music: bool = True,
         nowhere: EndReason | None = None,
     ) -> None:
         self.now = 1000.0
@@ -170,6 +186,7 @@ class Lab:
             offer="offer of the caller",
             ring_seconds=RING_SECONDS,
             direct_allowed=direct,
+            music=music,
         )
         start(self.call)
         self._perform_all(self.call.take_actions())
@@ -288,6 +305,12 @@ class Lab:
         for leg in self.call.legs.values():
             held = {media for name, media in self.engine.held if name == leg.id}
             assert held == set(leg.engine)
+        if self.state is State.TALKING and self.call.mode is Mode.ANCHORED:
+            parties = self.call.parties()
+            on_hold = any(leg.holds for leg in parties)
+            for leg in parties:
+                heard = self.engine.hears.get((leg.id, leg.media), Heard.OTHER)
+                assert (heard is not Heard.OTHER) == on_hold, f"{leg.id} hears {heard}"
         if self.state is State.RINGING:
             for asleep in self.call.sleepers():
                 assert asleep.push or self.call.company(asleep), (
@@ -310,15 +333,19 @@ class Lab:
             assert kind is not PushKind.ENDED or (leg, PushKind.CALL) in pushes
 
 
-def ringing(*found: Endpoint, caller: Endpoint = ALICE, direct: bool = True) -> Lab:
-    lab = Lab(*(found or (tab("bob"),)), caller=caller, direct=direct)
+def ringing(
+    *found: Endpoint, caller: Endpoint = ALICE, direct: bool = True, music: bool = True
+) -> Lab:
+    lab = Lab(*(found or (tab("bob"),)), caller=caller, direct=direct, music=music)
     assert lab.state is State.RINGING
     return lab
 
 
-def talking(*found: Endpoint, caller: Endpoint = ALICE, direct: bool = True) -> Lab:
+def talking(
+    *found: Endpoint, caller: Endpoint = ALICE, direct: bool = True, music: bool = True
+) -> Lab:
     """A call that the first of `found` answered."""
-    lab = ringing(*found, caller=caller, direct=direct)
+    lab = ringing(*found, caller=caller, direct=direct, music=music)
     lab.answer((found or (tab("bob"),))[0].id)
     assert lab.state is State.TALKING
     return lab

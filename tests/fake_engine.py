@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from media.engine import Direction, Figures, IceCandidate, MediaEvent, Profile
+from media.engine import Direction, Figures, IceCandidate, MediaEvent, Profile, Security
 from signaling.shared.errors import MediaError
 
 CODECS = ("opus/48000/2", "PCMU/8000")
@@ -45,6 +45,7 @@ class FakeEngine:
         offer: str | None = None,
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
+        security: Security = Security.NONE,
     ) -> str:
         await self._ask("open", leg)
         self.held[leg] = profile
@@ -69,6 +70,15 @@ class FakeEngine:
         self._check(leg)
         self._check(other)
 
+    async def play(self, leg: str, source: str | None) -> None:
+        await self._ask("play", leg)
+        self._check(leg)
+
+    async def reoffer(self, leg: str, *, talks: bool, listens: bool) -> str:
+        await self._ask("reoffer", leg)
+        self._check(leg)
+        return f"engine reoffers talks={talks} listens={listens}"
+
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         await self._ask("dtmf", leg)
         self._check(leg)
@@ -78,7 +88,7 @@ class FakeEngine:
         self._check(leg)
         return Figures(
             CODECS[0],
-            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36),
+            received=Direction(packets=100, lost=1, jitter_ms=2.5, mos=4.36, late=0),
             sent=Direction(packets=99, lost=None, jitter_ms=None, mos=None),
             round_trip_ms=None,
             dropped=0,

@@ -105,6 +105,14 @@ class TestAnchoring:
         assert lab.end_of("alice") is EndReason.MEDIA_FAILED
         lab.check()
 
+    def test_without_room_for_its_codecs_the_call_ends_with_limit(self) -> None:
+        lab = talking()
+        lab.engine.fails = lambda action: type(action).__name__ == "AcceptMedia"
+        lab.engine.refusal = EndReason.LIMIT
+        lab.do(MediaReported("bob", 1, connected=False))
+        take(lab, "alice", 2)
+        assert lab.end_of("bob") is EndReason.LIMIT
+
     @pytest.mark.parametrize("failing", ["OpenMedia", "AcceptMedia", "JoinMedia"])
     def test_an_engine_that_fails_ends_the_call(self, failing: str) -> None:
         lab = talking()

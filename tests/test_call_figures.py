@@ -15,7 +15,7 @@ from tests.exchange import MakeExchange, answer, phone, tab, talk, until
 from tests.fake_engine import CODECS
 
 SENT = StreamFigures(
-    packets=100, lost=1, jitter_ms=2.5, round_trip_ms=None, mos=4.36, codec=CODECS[0]
+    packets=100, lost=1, jitter_ms=2.5, round_trip_ms=None, mos=4.36, codec=CODECS[0], late=0
 )
 RECEIVED = StreamFigures(
     packets=99, lost=None, jitter_ms=None, round_trip_ms=None, mos=None, codec=CODECS[0]
@@ -105,8 +105,8 @@ class TestEnd:
         figures = await mailbox.media.look(mailbox.call.caller_leg())
         assert figures is not None
         assert kept(figures) == {
-            "received": {"packets": 100, "lost": 1, "jitter_ms": 2.5, "mos": 4.36},
-            "sent": {"packets": 99, "lost": None, "jitter_ms": None, "mos": None},
+            "received": {"packets": 100, "lost": 1, "jitter_ms": 2.5, "mos": 4.36, "late": 0},
+            "sent": {"packets": 99, "lost": None, "jitter_ms": None, "mos": None, "late": None},
             "round_trip_ms": None,
             "dropped": 0,
         }

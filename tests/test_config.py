@@ -269,6 +269,8 @@ class TestRefusals:
             ('[sip]\nunsupported_push = "no"', "sip.unsupported_push", '"refuse" or "ignore"'),
             ('[media]\nhost = "everywhere"', "media.host", '"auto" or an IP address'),
             ('[media]\nadvertised_address = "a.test"', "media.advertised_address", "an IP address"),
+            ("[media]\nmax_transcoded = -1", "media.max_transcoded", "a number of calls"),
+            ('[media]\nbrowser_codec = "mp3"', "media.browser_codec", '"auto" or "opus"'),
             ("[media]\nport_min = 80", "media.port_min", "a port from 1024 to 65535"),
             ("[calls]\nring_seconds = 0", "calls.ring_seconds", "from 1 to 600"),
             ("[calls]\nring_seconds = nan", "calls.ring_seconds", "from 1 to 600"),

@@ -312,6 +312,7 @@ class TestFleeting:
             "round_trip_ms": None,
             "mos": 4.4,
             "codec": "PCMU/8000",
+            "late": None,
         }
         assert (await client.hears("call.dtmf"))["seq"] == 1
         await client.cut()

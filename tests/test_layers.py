@@ -38,21 +38,24 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sip.transport
         """,
         Layer.CORE: """
-            branches call call_actions call_digits call_events call_model call_report call_setup
-            call_state call_talk call_wake guard metric_labels route session throttle timeline
-            sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing
-            sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite
-            sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
-            sip.transaction_layer sip.uri sip.via
+            branches call call_actions call_digits call_events call_hold call_model call_report
+            call_setup call_state call_talk call_wake guard metric_labels route session throttle
+            timeline sip.acceptance sip.bans sip.compose sip.dialog sip.digest sip.effects
+            sip.events sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table sip.message
+            sip.moment sip.pn sip.proposal sip.registrar sip.reinvite sip.screen sip.stack
+            sip.syntax sip.tally sip.timers sip.transaction sip.transaction_layer sip.uri sip.via
         """,
         Layer.SHARED: "shared/*",
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp ports reporter rtp_leg rtp_shield
-            side srtp watch webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp music player ports reporter rtp_leg
+            rtp_shield side sounds/* srtp watch webrtc_leg
         """,
-        Layer.CORE: "dtmf engine keying negotiate packet quality reception rtcp sdes sdp",
+        Layer.CORE: """
+            codec comfort concealment dtmf engine framing g711 g722 hold jitter keying libopus
+            negotiate opus packet pcm places quality reception resample rtcp sdes sdp transcode
+        """,
     },
     "push": {
         Layer.SHELL: "access_token apns fcm https line origin providers webpush worker",

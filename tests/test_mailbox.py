@@ -26,6 +26,7 @@ from signaling.shared.errors import (
     MediaError,
     NoSuchCall,
     OperatorError,
+    TryAgain,
     WrongState,
 )
 from signaling.shared.messages import CallAccepted
@@ -41,9 +42,12 @@ class TestEngine:
             ("open", MediaError("no port is left"), EndReason.MEDIA_FAILED),
             ("open", IncompatibleMedia("no codec"), EndReason.INCOMPATIBLE),
             ("open", ValueError("a bug"), EndReason.ERROR),
+            ("open", TryAgain("no room", retry_after=10), EndReason.LIMIT),
             ("codecs", IncompatibleMedia("no codec"), EndReason.INCOMPATIBLE),
             ("accept", MediaError("dead"), EndReason.MEDIA_FAILED),
             ("accept", IncompatibleMedia("no codec"), EndReason.INCOMPATIBLE),
+            ("accept", TryAgain("no room", retry_after=10), EndReason.LIMIT),
+            ("join", TryAgain("no room", retry_after=10), EndReason.LIMIT),
             ("join", MediaError("dead"), EndReason.MEDIA_FAILED),
             ("join", ValueError("a bug"), EndReason.ERROR),
         ],

@@ -48,7 +48,7 @@ class TestCalls:
         record = await exchange.finished()
         assert record.mode == "anchored"
         assert {leg.codec for leg in record.legs} == {"opus/48000/2"}
-        received = {"packets": 100, "lost": 1, "jitter_ms": 2.5, "mos": 4.36}
+        received = {"packets": 100, "lost": 1, "jitter_ms": 2.5, "mos": 4.36, "late": 0}
         assert [leg.figures["received"] for leg in record.legs] == [received, received]
 
     async def test_the_first_of_two_accepts_at_once_wins(self, make: MakeExchange) -> None:

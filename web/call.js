@@ -1,6 +1,7 @@
 /** One call as this page takes part in it: its state, what a person does, what the server says. */
 
-import { Code, NoAnswer, NoMicrophone, RpcError } from './errors.js';
+import { NoMicrophone, reasonOf, RpcError } from './errors.js';
+import { Hold } from './hold.js';
 import { KeysHeard } from './keys_heard.js';
 import { Media } from './media.js';
 import { closeMicrophone } from './microphone.js';
@@ -44,21 +45,6 @@ const MOVES = {
 const LEAVE_MS = 60_000;
 const ENDED_WAIT_MS = 3_000;
 
-/** @type {Record<number, string>} */
-const REASON_OF_ERROR = {
-  [Code.forbidden]: 'forbidden',
-  [Code.busy]: 'limit',
-  [Code.notFound]: 'not_found',
-  [Code.incompatible]: 'incompatible',
-};
-
-/** The end reason that a failed request amounts to. @param {unknown} error */
-function reasonOf(error) {
-  if (error instanceof NoAnswer) return 'timeout';
-  if (!(error instanceof RpcError)) return 'error';
-  return error.ended ?? REASON_OF_ERROR[error.code] ?? 'error';
-}
-
 export class Call {
   #deps;
   #media;
@@ -90,6 +76,10 @@ export class Call {
      */
     this.figures = null;
     this.muted = facts.muted;
+    this.hold = new Hold({
+      ask: (method) => deps.request(method, { call: this.id }),
+      changed: () => this.#soundFollows(),
+    });
     /** What the other side pressed just now. */
     this.keysHeard = new KeysHeard(() => deps.changed(this));
     /** What a person asked for and is not done yet. @type {'accept' | 'leave' | null} */
@@ -115,6 +105,11 @@ export class Call {
 
   get remoteStream() {
     return this.#media.remoteStream;
+  }
+
+  /** What is to be heard of it: who holds a call hears nothing. */
+  get audible() {
+    return this.hold.ours ? null : this.remoteStream;
   }
 
   /** How the sound is: none, connecting, connected or lost. */
@@ -184,8 +179,12 @@ export class Call {
   /** @param {boolean} muted */
   setMuted(muted) {
     this.muted = muted;
-    for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !muted;
-    this.#deps.changed(this);
+    this.#soundFollows();
+  }
+
+  /** Hold the call, or come back. Rejects when that failed. */
+  async toggleHold() {
+    if (this.state === 'talking') await this.hold.toggle();
   }
 
   /** Send a digit: 0-9, *, #; the server makes the tone. @param {string} digit */
@@ -249,6 +248,7 @@ export class Call {
    * @param {import('./protocol.js').ListedCall} listed
    */
   async recover(listed) {
+    this.hold.restore(listed.held_by ?? [], this.side);
     if (listed.state === 'ended' || listed.reason) {
       this.end(listed.reason ?? 'error', listed.by ?? 'server', listed.seconds ?? 0);
     } else if (listed.state === 'talking') {
@@ -263,6 +263,15 @@ export class Call {
   }
 
   // --- inside
+
+  get #silent() {
+    return this.muted || this.hold.any;
+  }
+
+  #soundFollows() {
+    for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !this.#silent;
+    this.#deps.changed(this);
+  }
 
   async #openMicrophone() {
     if (this.#microphone) return;
@@ -284,7 +293,7 @@ export class Call {
     }
     this.#microphone = microphone;
     for (const track of microphone.getAudioTracks()) {
-      track.enabled = !this.muted;
+      track.enabled = !this.#silent;
       track.onended = () => this.#take(this.#replaceMicrophone());
     }
     return true;

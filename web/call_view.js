@@ -2,8 +2,8 @@
 
 import { shown } from './address.js';
 import { find, mark, say } from './dom.js';
-import { FigureReader } from './figures.js';
-import { durationText, figuresText, reasonText, stateText, texts } from './texts.js';
+import { SoundView } from './sound_view.js';
+import { durationText, reasonText, stateText, texts } from './texts.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./phone.js').Phone} Phone */
@@ -25,12 +25,14 @@ export class CallView {
   #mute = find('mute', HTMLButtonElement);
   #muteLabel = find('mute-label', HTMLElement);
   #muteIcon = find('mute-icon', SVGUseElement);
+  #hold = find('hold', HTMLButtonElement);
+  #holdLabel = find('hold-label', HTMLElement);
+  #holdIcon = find('hold-icon', SVGUseElement);
   #keypadToggle = find('keypad-toggle', HTMLButtonElement);
   #hangup = find('hangup', HTMLButtonElement);
   #redial = find('redial', HTMLButtonElement);
   #keysHeard = find('call-keys', HTMLElement);
-  #figuresLine = find('call-figures', HTMLElement);
-  #figures = new FigureReader();
+  #sound = new SoundView();
   #clock = 0;
   #ticks = 0;
   #phone;
@@ -40,12 +42,14 @@ export class CallView {
    * @param {Phone} phone
    * @param {{
    *   toggleKeypad: () => void, redial: (address: string) => void, who: (party: Party) => Party,
+   *   failed: (error: unknown) => void,
    * }} actions
    */
   constructor(phone, actions) {
     this.#phone = phone;
     this.#actions = actions;
     this.#mute.addEventListener('click', () => this.toggleMute());
+    this.#hold.addEventListener('click', () => this.toggleHold());
     this.#keypadToggle.addEventListener('click', actions.toggleKeypad);
     this.#hangup.addEventListener('click', () => phone.active?.hangUp());
     this.#redial.addEventListener('click', () => {
@@ -59,6 +63,10 @@ export class CallView {
     if (call?.state === 'talking') call.setMuted(!call.muted);
   }
 
+  toggleHold() {
+    this.#phone.active?.toggleHold().catch(this.#actions.failed);
+  }
+
   /** @param {boolean} keypadOpen */
   render(keypadOpen) {
     const call = this.#phone.active ?? this.#phone.ended;
@@ -69,12 +77,13 @@ export class CallView {
     const { title, detail, initials } = shown(this.#actions.who(call.peer));
     mark(this.#section, 'state', call.state);
     mark(this.#section, 'sound', call.sound);
+    mark(this.#section, 'hold', call.hold.by);
     mark(this.#section, 'reason', call.reason);
     mark(this.#section, 'by', call.by);
     say(this.#initials, initials);
     say(this.#peer, title);
     say(this.#detail, detail);
-    say(this.#state, stateText(call));
+    say(this.#state, stateText(call, title));
     say(this.#reason, over ? reasonText(call) : '');
     this.#reason.hidden = !over;
     this.#controls.hidden = over;
@@ -93,6 +102,10 @@ export class CallView {
     this.#muteIcon.setAttribute('href', call.muted ? '#i-mic-off' : '#i-mic');
     say(this.#redial, call.direction === 'outgoing' ? texts.callAgain : texts.callBack);
     say(this.#muteLabel, call.muted ? texts.unmute : texts.mute);
+    this.#hold.disabled = !talking;
+    this.#hold.setAttribute('aria-pressed', String(call.hold.ours));
+    this.#holdIcon.setAttribute('href', call.hold.ours ? '#i-resume' : '#i-pause');
+    say(this.#holdLabel, call.hold.ours ? texts.unhold : texts.hold);
     this.#keypadToggle.disabled = !talking;
     this.#keypadToggle.setAttribute('aria-expanded', String(talking && keypadOpen));
     this.#hangup.disabled = call.pending === 'leave';
@@ -113,22 +126,13 @@ export class CallView {
     window.clearInterval(this.#clock);
     this.#clock = on ? window.setInterval(() => this.#tick(), TICK_MS) : 0;
     this.#ticks = 0;
-    this.#figuresLine.hidden = true;
+    this.#sound.hide();
   }
 
   #tick() {
     const call = this.#phone.active;
     if (!call) return;
     this.#renderTimer(call);
-    if (++this.#ticks % TICKS_A_LOOK === 0) void this.#look(call);
-  }
-
-  /** How the sound is carried. @param {Call} call */
-  async #look(call) {
-    const stats = await call.pc?.getStats().catch(() => null);
-    const figures = stats ? this.#figures.read(stats.values(), call.figures) : null;
-    if (!figures || call !== this.#phone.active) return;
-    say(this.#figuresLine, figuresText(figures));
-    this.#figuresLine.hidden = call.state !== 'talking';
+    if (++this.#ticks % TICKS_A_LOOK === 0) void this.#sound.look(call);
   }
 }

@@ -61,3 +61,18 @@ export class NoMicrophone extends Error {
     this.kind = kind;
   }
 }
+
+/** @type {Record<number, string>} */
+const REASON_OF_ERROR = {
+  [Code.forbidden]: 'forbidden',
+  [Code.busy]: 'limit',
+  [Code.notFound]: 'not_found',
+  [Code.incompatible]: 'incompatible',
+};
+
+/** The end reason that a failed request amounts to. @param {unknown} error */
+export function reasonOf(error) {
+  if (error instanceof NoAnswer) return 'timeout';
+  if (!(error instanceof RpcError)) return 'error';
+  return error.ended ?? REASON_OF_ERROR[error.code] ?? 'error';
+}

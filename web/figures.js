@@ -5,9 +5,11 @@
 
 /**
  * Losses are shares of 1: of what was sent to us since the last look, and of what we sent, as the
- * other side reports it. `mos` is the worse direction's opinion score, where the server tells one.
+ * other side reports it. `mos` is the worse direction's opinion score of the whole call, where the
+ * server tells one.
  * @typedef {{
  *   codec: string, lostHere: number | null, lostThere: number | null,
+ *   jitterHereMs: number | null, jitterThereMs: number | null,
  *   roundTripMs: number | null, mos: number | null,
  * }} Figures
  */
@@ -31,6 +33,8 @@ export class FigureReader {
       codec: codecName(codec.mimeType),
       lostHere: this.#lost(inbound),
       lostThere: remote?.fractionLost ?? (told ? share(told.sent) : null),
+      jitterHereMs: milliseconds(inbound.jitter),
+      jitterThereMs: milliseconds(remote?.jitter) ?? told?.sent.jitter_ms ?? null,
       roundTripMs: roundTrip(entries, remote),
       mos: told ? worse(told.sent.mos, told.received.mos) : null,
     };
@@ -60,7 +64,11 @@ function worse(one, other) {
 /** @param {any[]} entries @param {any} remote @returns {number | null} */
 function roundTrip(entries, remote) {
   const pair = entries.find(({ type, nominated }) => type === 'candidate-pair' && nominated);
-  const seconds = remote?.roundTripTime ?? pair?.currentRoundTripTime;
+  return milliseconds(remote?.roundTripTime ?? pair?.currentRoundTripTime);
+}
+
+/** @param {unknown} seconds @returns {number | null} */
+function milliseconds(seconds) {
   return typeof seconds === 'number' ? seconds * 1000 : null;
 }
 

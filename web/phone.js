@@ -187,6 +187,8 @@ export class Phone {
         return call.progressed(params);
       case 'call.answered':
         return call.answered(params);
+      case 'call.held':
+        return call.hold.heard(params.held);
       case 'call.dtmf':
         return call.keysHeard.add(params.digits);
       case 'call.figures':

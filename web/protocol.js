@@ -25,7 +25,7 @@
  * A call as the server lists it; `reason` and what follows are there when it is over.
  * @typedef {{
  *   call: string, state?: string, media?: number,
- *   reason?: string, code?: number, by?: string, seconds?: number,
+ *   reason?: string, code?: number, by?: string, seconds?: number, held_by?: string[],
  * }} ListedCall
  */
 
@@ -61,7 +61,9 @@
 
 /**
  * How one direction of a call is carried, as the server counts it; `mos` from 1 to 4.4.
- * @typedef {{ packets: number, lost: number | null, mos: number | null }} Stream
+ * @typedef {{
+ *   packets: number, lost: number | null, jitter_ms: number | null, mos: number | null,
+ * }} Stream
  */
 
 /** @typedef {{ call: string, sent: Stream, received: Stream }} ServerFigures */

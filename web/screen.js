@@ -80,7 +80,12 @@ export class Screen {
       emergency: (typed) => deps.emergency.find(typed),
     });
     const toggleKeypad = () => this.#toggleKeypad();
-    this.#call = new CallView(phone, { toggleKeypad, redial: call, who: this.#who });
+    this.#call = new CallView(phone, {
+      toggleKeypad,
+      redial: call,
+      who: this.#who,
+      failed: this.complain,
+    });
     this.#incoming = new IncomingView(phone, this.#who);
     this.#people = new PeopleView(people, { call, changed: () => this.render() });
     this.#log = new LogView(lists.blocked, { call });
@@ -188,6 +193,8 @@ export class Screen {
       return;
     } else if (talking && event.key.toLowerCase() === 'm') {
       this.#call.toggleMute();
+    } else if (talking && event.key.toLowerCase() === 'h') {
+      this.#call.toggleHold();
     } else if (talking && /^[0-9*#]$/.test(event.key)) {
       this.#dial.keypadOpen = true;
       this.#dial.press(event.key);
@@ -203,7 +210,7 @@ export class Screen {
    * pages have slow timers, and next to nothing to draw.
    */
   callChanged() {
-    this.#speaker.play(this.#deps.phone.active?.remoteStream ?? null);
+    this.#speaker.play(this.#deps.phone.active?.audible ?? null);
     if (document.visibilityState === 'hidden') this.render();
     else this.#drawing ||= window.setTimeout(() => this.render(), UNSEEN_MS);
   }
@@ -222,7 +229,7 @@ export class Screen {
     document.title = ringing[0] ? titleText(ringing[0].title) : texts.title;
     this.#notices.show(ringing);
     this.#deps.wake.rings(ringing.map(({ id }) => id));
-    this.#speaker.play(phone.active?.remoteStream ?? null);
+    this.#speaker.play(phone.active?.audible ?? null);
     this.renderLists();
     this.#followCall(phone.active !== null);
   }

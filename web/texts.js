@@ -64,12 +64,13 @@ export function moreCallsText(titles) {
   return texts.alsoCalling(rest > 0 ? texts.andMore(names, rest) : names);
 }
 
-/** @param {import('./call.js').Call} call */
-export function stateText(call) {
+/** @param {import('./call.js').Call} call @param {string} name of the other side */
+export function stateText(call, name) {
   if (call.state === 'ended') return texts.callEnded;
   if (call.pending === 'leave') return texts.ending;
   if (call.state === 'talking') {
     if (call.sound === 'lost') return texts.soundLost;
+    if (call.hold.by !== 'nobody') return texts.held[call.hold.by](name);
     return call.sound === 'connected' ? texts.talking : texts.soundConnecting;
   }
   return call.direction === 'incoming' ? texts.connecting : texts.progress[call.progress];
@@ -160,22 +161,48 @@ export function whenText(at, now) {
   return form.format(at);
 }
 
+/** @param {number} share of 1 */
+function percent(share) {
+  const form = new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 1 });
+  return form.format(share);
+}
+
+/** @param {number} mos */
+function score(mos) {
+  return new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 }).format(mos);
+}
+
+/** Whether a share of 1 is worth a word. @param {number | null} share */
+function isLossy(share) {
+  return share !== null && share >= 0.001;
+}
+
 /**
  * How the sound of a call is carried, in a line.
  * @param {import('./figures.js').Figures} figures
  */
 export function figuresText({ codec, lostHere, lostThere, roundTripMs, mos }) {
-  const percent = (/** @type {number} */ share) =>
-    new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 1 }).format(share);
-  const lossy = (/** @type {number | null} */ share) => share !== null && share >= 0.001;
   const parts = [codec];
-  if (lossy(lostHere)) parts.push(texts.lossHere(percent(lostHere ?? 0)));
-  if (lossy(lostThere)) parts.push(texts.lossThere(percent(lostThere ?? 0)));
-  if (!lossy(lostHere) && !lossy(lostThere)) parts.push(texts.noLoss);
+  if (isLossy(lostHere)) parts.push(texts.lossHere(percent(lostHere ?? 0)));
+  if (isLossy(lostThere)) parts.push(texts.lossThere(percent(lostThere ?? 0)));
+  if (!isLossy(lostHere) && !isLossy(lostThere)) parts.push(texts.noLoss);
   if (roundTripMs !== null) parts.push(texts.roundTrip(Math.round(roundTripMs)));
-  if (mos !== null) {
-    const form = new Intl.NumberFormat(locale(), { maximumFractionDigits: 1 });
-    parts.push(texts.quality(form.format(mos)));
-  }
+  if (mos !== null) parts.push(texts.quality(score(mos)));
   return parts.join(' · ');
+}
+
+/**
+ * One direction of it now, in few words.
+ * @param {number} quality @param {number} loss @param {number | null} jitterMs
+ */
+export function directionText(quality, loss, jitterMs) {
+  const parts = [score(quality)];
+  if (isLossy(loss)) parts.push(`−${percent(loss)}`);
+  if (jitterMs !== null) parts.push(texts.jitter(Math.round(jitterMs)));
+  return parts.join(' · ');
+}
+
+/** What a graph shows, for who does not see it. @param {{ least: number, most: number }} span */
+export function graphText({ least, most }) {
+  return texts.graph(score(least), score(most));
 }

@@ -51,6 +51,8 @@ class Sip:
     advertised_address: str | None = None
     # What a phone gets that asks to be woken by a service that is not set up (RFC 8599).
     unsupported_push: Literal["refuse", "ignore"] = "refuse"
+    # How phones' sound is encrypted: "optional" takes what a phone offers, and offers keys.
+    srtp: Literal["none", "optional", "required", "dtls"] = "optional"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ class Media:
     advertised_address: str | None = None
     port_min: int = 10000
     port_max: int = 20000
+    # How many calls each process transcodes at once; 0: as many as a core carries.
+    max_transcoded: int = 0
+    # "opus": browsers are asked for it even where the phone speaks another codec.
+    browser_codec: Literal["auto", "opus"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +127,8 @@ class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
     direct: Literal["always", "never"] = "always"
+    # What whoever is held hears: "default" is shipped, "none" is silence; else a WAV file.
+    hold_music: str = "default"
     # As people dial them; refused with words that say so, as no trunk carries them.
     emergency_numbers: tuple[str, ...] = EMERGENCY_NUMBERS
 

@@ -57,11 +57,22 @@ KEYS: dict[str, Key] = {
     "sip.host": Key("text", allowed.address, "an IP address"),
     "sip.port": _PORT,
     "sip.advertised_address": _HOST,
+    "sip.srtp": Key(
+        "text",
+        allowed.one_of("none", "optional", "required", "dtls"),
+        '"none", "optional", "required" or "dtls"',
+    ),
     "sip.unsupported_push": Key("text", allowed.one_of("refuse", "ignore"), '"refuse" or "ignore"'),
     "media.host": Key("text", allowed.address_or_auto, '"auto" or an IP address'),
     "media.advertised_address": Key("text", allowed.address, "an IP address"),
     "media.port_min": _MEDIA_PORT,
     "media.port_max": _MEDIA_PORT,
+    "media.max_transcoded": Key(
+        "integer",
+        allowed.between(0, 10_000),
+        "a number of calls, or 0 for as many as a core carries",
+    ),
+    "media.browser_codec": Key("text", allowed.one_of("auto", "opus"), '"auto" or "opus"'),
     "database.url": Key(
         "text",
         allowed.database_url,
@@ -108,6 +119,7 @@ KEYS: dict[str, Key] = {
     "calls.emergency_numbers": Key(
         "list", allowed.numbers, 'numbers of 2 to 6 digits such as "112"'
     ),
+    "calls.hold_music": Key("text", allowed.music, '"default", "none" or a WAV file', is_path=True),
     "calls.direct": Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
 }
 # With what they lie in: `push.apns` brings `push`.

@@ -64,6 +64,12 @@ def one_of(*choices: str) -> Callable[[Any], object]:
     return lambda value: require(value, met=value in choices)
 
 
+def music(text: str) -> str:
+    """A file, or one of the words, which the file's directory may stand before."""
+    word = Path(require(text, met=bool(text) and "\0" not in text)).name
+    return word if word in ("default", "none") else text
+
+
 def networks(texts: list[str]) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 

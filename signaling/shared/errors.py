@@ -5,6 +5,7 @@ WSPhoneError
 │   └── ConfigError      a key, a value or a file of the configuration
 ├── PeerError            whoever sent the message is at fault
 │   ├── BadMessage       it does not parse, or its values are out of bounds
+│   │   └── CodecError   a payload that is none of the stream's codec
 │   ├── NotAuthenticated
 │   ├── Forbidden
 │   ├── NotFound         no such account, phone, device …
@@ -36,6 +37,10 @@ class PeerError(WSPhoneError):
 
 class BadMessage(PeerError):
     """The message does not parse or a value is out of bounds."""
+
+
+class CodecError(BadMessage):
+    """The payload is none of its codec."""
 
 
 class NotAuthenticated(PeerError):

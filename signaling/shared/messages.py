@@ -69,7 +69,7 @@ class CallStart(Struct):
 
 
 class CallRef(Struct):
-    """The params of `call.ringing`, `call.accept`, `call.hangup` and `call.get`."""
+    """The params of the methods that need nothing but the call, such as `call.hold`."""
 
     call: UUID
 
@@ -155,6 +155,7 @@ class CallInfo(Struct):
     reason: str | None = None
     code: int | None = None
     by: str | None = None
+    held_by: list[str] = []
 
 
 class ServerInfo(Struct):
@@ -288,10 +289,19 @@ class DtmfReceived(Struct):
     digits: str
 
 
+class CallHeld(Struct):
+    """The other side holds the call, or has come back."""
+
+    method: ClassVar[str] = "call.held"
+    call: str
+    held: bool
+    by: str
+
+
 class StreamFigures(Struct):
     """One direction of a call since it began; null is what its receiver has not told yet.
 
-    `mos` is the opinion score, from 1 to 4.4.
+    `mos` is the opinion score, from 1 to 4.4; `late` came after what was sent after it.
     """
 
     packets: int
@@ -300,6 +310,7 @@ class StreamFigures(Struct):
     round_trip_ms: float | None
     mos: float | None
     codec: str
+    late: int | None = None
 
 
 class CallFigures(Struct):
@@ -327,6 +338,7 @@ Event = (
     | MediaOffered
     | CandidatesGiven
     | DtmfReceived
+    | CallHeld
     | CallEnded
 )
 

@@ -81,6 +81,26 @@ class Changed:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """The peer took the change that we proposed; `sdp` is its answer."""
+
+    leg: str
+    sdp: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The peer did not take what we proposed, and the session is as it was.
+
+    `again`: both sides wanted a change at once, or it was busy; whoever still wants the change
+    may propose it now.
+    """
+
+    leg: str
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Pressed:
     """The peer pressed a key, and said so by INFO."""
 
@@ -94,11 +114,15 @@ class Cause(Enum):
 
     BYE = "bye"
     NO_ACK = "no ack"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """An answered leg is over: the peer said BYE, or never confirmed what we answered."""
+    """An answered leg is over: the peer said BYE, or never confirmed what we answered.
+
+    LOST: it knows nothing of the call any more, or answers nothing.
+    """
 
     leg: str
     cause: Cause
@@ -106,6 +130,16 @@ class Ended:
 
 
 LegEvent = (
-    Ringing | Answered | Rejected | Cancelled | Confirmed | Offered | Changed | Pressed | Ended
+    Ringing
+    | Answered
+    | Rejected
+    | Cancelled
+    | Confirmed
+    | Offered
+    | Changed
+    | Agreed
+    | Refused
+    | Pressed
+    | Ended
 )
 Event = Received | LegEvent

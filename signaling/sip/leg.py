@@ -1,59 +1,24 @@
 """One leg of a call: the INVITE usage of a back-to-back user agent, calling and called."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from signaling.sip.acceptance import Acceptance
 from signaling.sip.compose import ALLOW, SUPPORTED, Composer, cancel_of
 from signaling.sip.dialog import Dialog
 from signaling.sip.effects import Abandon, Effect, Repeat, Reply, Start, Tell, Transmit
-from signaling.sip.events import (
-    Answered,
-    Cancelled,
-    Cause,
-    Changed,
-    Confirmed,
-    Ended,
-    LegEvent,
-    Offered,
-    Pressed,
-    Rejected,
-    Ringing,
-)
+from signaling.sip.events import Agreed, Changed, Offered, Pressed, Refused
 from signaling.sip.flow import Flow
 from signaling.sip.info import press_of
 from signaling.sip.leg_table import TABLE, Do, On, State
-from signaling.sip.message import Message, Pair, Request, Response
+from signaling.sip.message import Pair, Request, Response
+from signaling.sip.moment import Moment, event_of
+from signaling.sip.proposal import Proposal, Stage, Verdict
 from signaling.sip.reinvite import Reinvite, is_same_session
 from signaling.sip.screen import stock_answer
-from signaling.sip.syntax import BadSip, number
+from signaling.sip.syntax import BadSip
 from signaling.sip.transaction import Key, Timers
 
 MAX_FORKS = 16
-
-
-@dataclass(slots=True)
-class Acceptance:
-    """A 2xx of ours that is repeated until its ACK comes (RFC 3261 13.3.1.4)."""
-
-    transaction: Key
-    cseq: int
-    # The 2xx carried our offer, so the ACK carries the peer's answer.
-    offers: bool
-    interval: float
-    repeat_at: float
-    give_up_at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """What a step may need to know of the event that caused it."""
-
-    now: float
-    message: Message | None = None
-    code: int = 0
-    headers: Sequence[Pair] = ()
-    sdp: str | None = None
-    reason: str | None = None
 
 
 class Leg:
@@ -75,6 +40,7 @@ class Leg:
         self.transaction: Key = ()
         self._acceptance: Acceptance | None = None
         self._reinvite: Reinvite | None = None
+        self._proposal = Proposal(timers, owns_call_id=True)
         # The last description of each side, which a re-INVITE is held against.
         self._local_sdp: str | None = invite.sdp
         self._remote_sdp: str | None = None
@@ -101,6 +67,7 @@ class Leg:
         leg.key = (invite.call_id, tag)
         leg.transaction = transaction
         leg._local_sdp, leg._remote_sdp = None, invite.sdp
+        leg._proposal = Proposal(timers, owns_call_id=False)
         return leg
 
     # What the user of the stack wants.
@@ -142,6 +109,17 @@ class Leg:
         reinvite, self._reinvite = self._reinvite, None
         return [Reply(reinvite.transaction, code, headers)] if reinvite else []
 
+    def propose(self, sdp: str, now: float) -> list[Effect]:
+        """Ask the peer of an answered call for a change; Agreed, Refused or Ended follows."""
+        if self.state not in (State.ANSWERED, State.UP) or self.dialog is None:
+            return []
+        if self._acceptance is not None or self._reinvite is not None:
+            self._proposal.postpone(now)
+            return []
+        reinvite = self._in_dialog(self.dialog, "INVITE", self._ours(), sdp)
+        self._proposal.send(reinvite, now)
+        return [Start(reinvite, self.dialog.flow, followed=True)]
+
     # What the peer sends.
 
     def on_response(self, response: Response, now: float) -> list[Effect]:
@@ -149,6 +127,8 @@ class Leg:
         moment = Moment(now, message=response, code=response.code)
         if response.cseq.method == "BYE":
             return self._on(On.BYE_DONE, moment) if response.code >= 200 else []
+        if self.transaction or response.cseq.number != self.invite.cseq.number:
+            return self._on_verdict(self._proposal.hear(response, now), response, now)
         if response.code < 200:
             return self._on(On.PROVISIONAL, moment)
         if response.code >= 300:
@@ -161,10 +141,15 @@ class Leg:
 
     def on_timeout(self, method: str, now: float) -> list[Effect]:
         """Nothing came back for our INVITE or BYE."""
+        if method == "INVITE" and self._proposal.is_open:
+            return self._on(On.LOST, Moment(now))
         return self._on(On.TIMEOUT if method == "INVITE" else On.BYE_DONE, Moment(now, code=408))
 
     def on_broken(self, method: str, now: float) -> list[Effect]:
         """Our INVITE or BYE can get no answer: its connection is gone (RFC 3261 8.1.3.1)."""
+        if method == "INVITE" and self._proposal.is_open:
+            self._proposal.close()
+            return [Tell(Refused(self.id, again=False))]
         return self._on(On.FAILURE if method == "INVITE" else On.BYE_DONE, Moment(now, code=503))
 
     def on_cancel(self, cancel: Request, now: float) -> list[Effect]:
@@ -214,28 +199,29 @@ class Leg:
     @property
     def deadline(self) -> float | None:
         """When `handle_timer` has something to do."""
-        if self._acceptance is None:
-            return None
-        return min(self._acceptance.repeat_at, self._acceptance.give_up_at)
+        waiting = self._acceptance.deadline if self._acceptance is not None else None
+        times = (waiting, self._proposal.deadline)
+        return min((time for time in times if time is not None), default=None)
 
     def handle_timer(self, now: float) -> list[Effect]:
         """Let the time be `now`."""
-        waiting = self._acceptance
-        if waiting is None:
-            return []
-        if waiting.give_up_at <= now:
+        waiting, proposed = self._acceptance, self._proposal.deadline
+        if waiting is not None and waiting.give_up_at <= now:
             self._acceptance = None
             return [*self.refuse_offer(487, ()), *self._on(On.NO_ACK, Moment(now))]
-        if waiting.repeat_at > now:
-            return []
-        waiting.interval = min(2 * waiting.interval, self._timers.t2)
-        waiting.repeat_at = now + waiting.interval
-        return [Repeat(waiting.transaction)]
+        effects: list[Effect] = []
+        if waiting is not None and waiting.is_due(now, self._timers):
+            effects.append(Repeat(waiting.transaction))
+        if proposed is not None and proposed <= now:
+            effects += self._on_proposal_due()
+        return effects
 
     # How it is done.
 
     def _on(self, event: On, moment: Moment) -> list[Effect]:
         self.state, actions = TABLE[self.state].get(event, (self.state, ()))
+        if self.state not in (State.ANSWERED, State.UP):
+            self._proposal.close()
         return [effect for do in actions for effect in self._perform(do, moment)]
 
     def _perform(self, do: Do, moment: Moment) -> list[Effect]:
@@ -256,27 +242,8 @@ class Leg:
             case Do.AWAIT_ACK:
                 self._await_ack(self.transaction, self.invite, moment.now)
                 return []
-        event = self._event(do, moment)
+        event = event_of(do, self.id, moment)
         return [Tell(event)] if event else []
-
-    def _event(self, do: Do, moment: Moment) -> LegEvent | None:
-        sdp = moment.message.sdp if moment.message else None
-        match do:
-            case Do.TELL_RINGING:
-                return Ringing(self.id, moment.code, sdp) if moment.code > 100 else None
-            case Do.TELL_ANSWERED:
-                return Answered(self.id, sdp)
-            case Do.TELL_REJECTED:
-                return _rejected(self.id, moment)
-            case Do.TELL_CANCELLED:
-                return Cancelled(self.id, moment.reason)
-            case Do.TELL_CONFIRMED:
-                return Confirmed(self.id, sdp)
-            case Do.TELL_ENDED:
-                return Ended(self.id, Cause.BYE, moment.reason)
-            case Do.TELL_DEAD:
-                return Ended(self.id, Cause.NO_ACK, None)
-        return None
 
     def _on_reinvite(self, reinvite: Reinvite, now: float) -> Effect:
         transaction, offer = reinvite.transaction, reinvite.request.sdp
@@ -284,7 +251,7 @@ class Leg:
             return Reply(transaction, 500, [("Retry-After", "5")])
         if self.state not in (State.ANSWERED, State.UP):
             return Reply(transaction, 481)
-        if self._acceptance is not None and self._acceptance.offers:
+        if self._proposal.is_open or (self._acceptance is not None and self._acceptance.offers):
             return Reply(transaction, 491)
         if offer is None or is_same_session(offer, self._remote_sdp):
             return self._accept_reinvite(reinvite, now)
@@ -303,6 +270,38 @@ class Leg:
         self._await_ack(reinvite.transaction, reinvite.request, now)
         return Reply(reinvite.transaction, 200, self._ours(), self._local_sdp)
 
+    def _on_verdict(self, verdict: Verdict, response: Response, now: float) -> list[Effect]:
+        """What the peer says to our proposal."""
+        match verdict:
+            case Verdict.AGREED:
+                return self._agree(response)
+            case Verdict.REPEATED if self.dialog is not None:
+                return [Transmit(self._ack_of(self.dialog, response.cseq.number), self.flow)]
+            case Verdict.REFUSED:
+                return [Tell(Refused(self.id, again=False))]
+            case Verdict.LOST:
+                return self._on(On.LOST, Moment(now))
+        return []
+
+    def _agree(self, response: Response) -> list[Effect]:
+        if self.dialog is None or self._proposal.request is None:
+            return []
+        self.dialog.refresh(response, self.dialog.flow)
+        ack = Transmit(self._ack_of(self.dialog, response.cseq.number), self.flow)
+        if response.sdp is None:
+            return [ack, Tell(Refused(self.id, again=False))]
+        self._local_sdp, self._remote_sdp = self._proposal.request.sdp, response.sdp
+        return [ack, Tell(Agreed(self.id, response.sdp))]
+
+    def _on_proposal_due(self) -> list[Effect]:
+        asked, stage = self._proposal.request, self._proposal.stage
+        if stage is Stage.SENT and asked is not None and self.dialog is not None:
+            self._proposal.withdraw()
+            cancel = cancel_of(asked, None)
+            return [Start(cancel, self.dialog.flow, followed=False), Abandon(asked)]
+        self._proposal.close()
+        return [Tell(Refused(self.id, again=True))]
+
     def _on_info(self, transaction: Key, request: Request) -> list[Effect]:
         try:
             press = press_of(request)
@@ -320,7 +319,7 @@ class Leg:
             return []
         # Another branch of a fork was answered too: one call cannot have two ends (13.2.2.4).
         fork = Dialog.offered(self.invite, response, self.flow)
-        ack = self._ack_of(fork)
+        ack = self._ack_of(fork, self.invite.cseq.number)
         self._acks[fork.remote_tag] = ack
         bye = self._in_dialog(fork, "BYE")
         return [Transmit(ack, self.flow), Start(bye, self.flow, followed=False)]
@@ -328,7 +327,7 @@ class Leg:
     def _acknowledge(self, moment: Moment) -> list[Effect]:
         if self.dialog is None:
             return []
-        ack = self._ack_of(self.dialog)
+        ack = self._ack_of(self.dialog, self.invite.cseq.number)
         self._acks[self.dialog.remote_tag] = ack
         return [Transmit(ack, self.flow)]
 
@@ -338,28 +337,23 @@ class Leg:
         bye = self._in_dialog(self.dialog, "BYE", _reason(self._hang_up_reason))
         return [Start(bye, self.dialog.flow, followed=True)]
 
-    def _ack_of(self, dialog: Dialog) -> Request:
+    def _ack_of(self, dialog: Dialog, cseq: int) -> Request:
         # A transaction of its own, so a branch of its own (RFC 3261 13.2.2.4, 17.1.1.3).
-        target, headers = dialog.request("ACK", cseq=self.invite.cseq.number)
+        target, headers = dialog.request("ACK", cseq=cseq)
         return self._composer.request("ACK", target, headers, dialog.flow)
 
-    def _in_dialog(self, dialog: Dialog, method: str, more: Sequence[Pair] = ()) -> Request:
+    def _in_dialog(
+        self, dialog: Dialog, method: str, more: Sequence[Pair] = (), sdp: str | None = None
+    ) -> Request:
         target, headers = dialog.request(method)
-        return self._composer.request(method, target, [*headers, *more], dialog.flow)
+        return self._composer.request(method, target, [*headers, *more], dialog.flow, sdp=sdp)
 
     def _ours(self) -> list[Pair]:
         ours = self.invite.to if self.transaction else self.invite.from_
         return [self._composer.contact(self.flow, ours.uri.user), ALLOW, SUPPORTED]
 
     def _await_ack(self, transaction: Key, invite: Request, now: float) -> None:
-        self._acceptance = Acceptance(
-            transaction,
-            invite.cseq.number,
-            offers=invite.sdp is None,
-            interval=self._timers.t1,
-            repeat_at=now + self._timers.t1,
-            give_up_at=now + self._timers.patience,
-        )
+        self._acceptance = Acceptance.of(transaction, invite, self._timers, now)
 
     def _is_peer(self, request: Request) -> bool:
         return self.dialog is not None and request.from_tag == self.dialog.remote_tag
@@ -376,23 +370,6 @@ def _reply_early(transaction: Key, request: Request) -> Reply:
 def _stock_reply(transaction: Key, request: Request) -> Reply:
     answer = stock_answer(request)
     return Reply(transaction, answer.code, answer.headers)
-
-
-def _rejected(leg_id: str, moment: Moment) -> Rejected:
-    if moment.message is None:
-        return Rejected(leg_id, moment.code, None, None)
-    headers = moment.message.headers
-    seconds = _seconds(headers.first("retry-after"))
-    return Rejected(leg_id, moment.code, headers.first("reason"), seconds)
-
-
-def _seconds(retry_after: str | None) -> int | None:
-    # A comment or parameters may follow (RFC 3261 20.33); a broken value is as good as none.
-    words = (retry_after or "").replace(";", " ").replace("(", " ").split()
-    try:
-        return number(words[0], "Retry-After") if words else None
-    except BadSip:
-        return None
 
 
 def _reason(reason: str | None) -> list[Pair]:

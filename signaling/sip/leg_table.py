@@ -38,6 +38,7 @@ class On(Enum):
     CANCEL = "CANCEL received"
     ACK = "ACK received"
     NO_ACK = "no ACK received"
+    LOST = "our change found no session"
     HANG_UP = "we hang up"
     BYE = "BYE received"
     BYE_DONE = "our BYE was answered or given up"
@@ -60,6 +61,7 @@ class Do(Enum):
     TELL_CONFIRMED = "confirmed"
     TELL_ENDED = "ended by BYE"
     TELL_DEAD = "ended for want of an ACK"
+    TELL_LOST = "ended because the peer knows of no session"
 
 
 Step = tuple[State, tuple[Do, ...]]
@@ -114,6 +116,8 @@ TABLE: dict[State, dict[On, Step]] = {
     State.UP: {
         # Of a re-INVITE: the session is then in doubt, and has to end (14.2).
         On.NO_ACK: (State.ENDING, (Do.BYE, Do.TELL_DEAD)),
+        # Neither did our re-INVITE find the session (14.1).
+        On.LOST: (State.ENDING, (Do.BYE, Do.TELL_LOST)),
         On.HANG_UP: (State.ENDING, (Do.BYE,)),
         On.BYE: (State.OVER, (Do.TELL_ENDED,)),
     },

@@ -4,6 +4,7 @@ import uuid
 
 from signaling.call_actions import (
     LegAction,
+    ProposeChange,
     RefuseChange,
     Ring,
     ShowAnswer,
@@ -14,8 +15,10 @@ from signaling.call_actions import (
 )
 from signaling.call_events import (
     Answered,
+    ChangeAgreed,
     ChangeAsked,
     Changed,
+    ChangeRefused,
     Event,
     HungUp,
     KeyPressed,
@@ -95,8 +98,8 @@ class PhoneCalls:
                 agent.do(lambda stack, now: stack.ring(leg, 182, now=now))
             case ShowAnswer(answer=answer):
                 agent.do(lambda stack, now: stack.answer(leg, answer, now=now))
-            case RefuseChange(again=again):
-                self._refuse_change(leg, again=again)
+            case ProposeChange() | RefuseChange():
+                self._change(leg, action)
             case ShowEnd(reason=reason):
                 self._called.pop(name, None)
                 self._end(leg, reason)
@@ -133,6 +136,13 @@ class PhoneCalls:
             )
         )
         return True
+
+    def _change(self, leg: str, action: ProposeChange | RefuseChange) -> None:
+        match action:
+            case ProposeChange(offer=offer):
+                self._agent.do(lambda stack, now: stack.propose(leg, offer, now=now))
+            case RefuseChange(again=again):
+                self._refuse_change(leg, again=again)
 
     def _refuse_change(self, leg: str, *, again: bool) -> None:
         code, header = 500, ("Retry-After", "1")
@@ -232,6 +242,10 @@ def _while_talking(event: LegEvent, endpoint: str) -> Event | None:
             return ChangeAsked(endpoint, sdp)
         case sip.Changed(sdp=sdp):
             return Changed(endpoint, sdp)
+        case sip.Agreed(sdp=sdp):
+            return ChangeAgreed(endpoint, sdp)
+        case sip.Refused(again=again):
+            return ChangeRefused(endpoint, again)
         case sip.Pressed(digit=digit, duration_ms=duration_ms):
             return KeyPressed(endpoint, digit, duration_ms)
     return None

@@ -161,6 +161,14 @@ class SipStack:
         if leg := self._legs.get(leg_id):
             self._perform(leg, leg.hang_up(reason, now), now)
 
+    def propose(self, leg_id: str, sdp: str, *, now: float) -> None:
+        """Ask the peer of an answered leg for a change; one at a time.
+
+        Agreed or Refused follows, or Ended when the peer knows of no session.
+        """
+        if leg := self._legs.get(leg_id):
+            self._perform(leg, leg.propose(sdp, now), now)
+
     def refuse_offer(
         self, leg_id: str, code: int, *, now: float, headers: Sequence[Pair] = ()
     ) -> None:

@@ -32,6 +32,8 @@ def quick(
     silent_seconds: float = 30.0,
     report_seconds: float = 5.0,
     connect_seconds: float = 5.0,
+    max_transcoded: int = 0,
+    browser_codec: str = "auto",
 ) -> MediaSettings:
     """An engine of loopback only."""
     return MediaSettings(
@@ -42,6 +44,8 @@ def quick(
         silent_seconds=silent_seconds,
         report_seconds=report_seconds,
         connect_seconds=connect_seconds,
+        max_transcoded=max_transcoded,
+        browser_codec=browser_codec,
     )
 
 

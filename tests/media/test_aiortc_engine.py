@@ -108,9 +108,7 @@ class TestNegotiation:
             with pytest.raises(IncompatibleMedia):
                 engine.codecs(phone.description("18"))
             with pytest.raises(IncompatibleMedia):
-                await engine.open(
-                    "c", "phone", Profile.RTP, offer=phone.description("0"), codecs=("PCMA/8000",)
-                )
+                await engine.open("c", "phone", Profile.RTP, offer=phone.description("18"))
         assert engine.counts().legs == 0
 
     async def test_a_bad_transport_leaves_nothing(self, engine: AiortcEngine) -> None:
@@ -120,12 +118,9 @@ class TestNegotiation:
                 await engine.open("c", "web", Profile.WEBRTC, offer=offer)
             assert engine.counts().sockets == 0
 
-    async def test_legs_of_different_codecs_are_not_joined(self, engine: AiortcEngine) -> None:
-        async with Phone() as one, Phone() as two:
+    async def test_a_leg_is_not_joined_to_itself(self, engine: AiortcEngine) -> None:
+        async with Phone() as one:
             await engine.open("c", "one", Profile.RTP, offer=one.description("0"))
-            await engine.open("c", "two", Profile.RTP, offer=two.description("8"))
-            with pytest.raises(IncompatibleMedia, match="PCMU/8000 and PCMA/8000"):
-                await engine.join("one", "two")
             with pytest.raises(WrongState):
                 await engine.join("one", "one")
 

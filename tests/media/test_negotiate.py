@@ -69,22 +69,23 @@ class TestCarried:
         with pytest.raises(IncompatibleMedia, match="opus/48000/2, PCMU/8000"):
             negotiate.carried(parse(phone("18 3")))
 
-    @pytest.mark.parametrize("protocol", ["RTP/SAVP", "UDP/TLS/RTP/SAVP"])
-    def test_encryption_without_webrtc_is_incompatible(self, protocol: str) -> None:
-        offer = phone("0", "crypto:1 AES_CM_128_HMAC_SHA1_80 inline:x", protocol=protocol)
+    @pytest.mark.parametrize("protocol", ["TCP/RTP/AVP", "udptl", "UDP/TLS/UDPTL"])
+    def test_another_way_to_travel_is_incompatible(self, protocol: str) -> None:
         with pytest.raises(IncompatibleMedia, match=protocol):
-            negotiate.carried(parse(offer))
+            negotiate.carried(parse(phone("0", protocol=protocol)))
 
     @pytest.mark.parametrize("offer", [phone("0", port=0), "v=0\nm=video 9 RTP/AVP 96"])
     def test_no_audio_is_incompatible(self, offer: str) -> None:
         with pytest.raises(IncompatibleMedia):
             negotiate.carried(parse(offer))
 
-    def test_the_plain_one_of_two_audio_sections_is_used(self) -> None:
-        offer = phone("0", protocol="RTP/SAVP") + "m=audio 7200 RTP/AVP 8\r\n"
+    def test_the_first_of_two_audio_sections_that_we_carry_is_used(self) -> None:
+        offer = phone("0", protocol="TCP/RTP/AVP") + (
+            "m=audio 7200 RTP/AVP 8\r\nm=audio 7300 RTP/SAVP 0\r\n"
+        )
         assert negotiate.carried(parse(offer)) == ("PCMA/8000",)
         answer = answer_to(offer, RTP)
-        assert [section.port for section in answer.media] == [0, 10000]
+        assert [section.port for section in answer.media] == [0, 10000, 0]
 
 
 class TestAgree:
@@ -120,23 +121,73 @@ class TestAgree:
             heard_events=frozenset({99}),
             peer_listens=True,
             peer_talks=True,
+            event_rate=48000,
         )
-        assert negotiate.agree(offer, Profile.RTP, ("PCMU/8000",)).event_type == 101
+        narrow = negotiate.agree(offer, Profile.RTP, ("PCMU/8000",))
+        assert (narrow.event_type, narrow.event_rate) == (101, 8000)
+
+    def test_a_peer_with_events_of_another_clock_is_understood(self) -> None:
+        attributes = ("rtpmap:96 opus/48000/2", "rtpmap:101 telephone-event/8000")
+        offer = parse(phone("96 101", *attributes))
+        agreement = negotiate.agree(offer, Profile.RTP)
+        assert (agreement.event_type, agreement.event_rate) == (101, 8000)
+        answer = negotiate.make_answer(offer, agreement, RTP, session_id=7)
+        assert "a=rtpmap:101 telephone-event/8000\r\n" in answer
 
     def test_a_peer_without_events_gets_none(self) -> None:
         agreement = negotiate.agree(parse(phone("0")), Profile.RTP)
         assert agreement.event_type is None
         assert agreement.heard_events == frozenset()
 
-    def test_no_codec_in_common_is_incompatible(self) -> None:
+    def test_no_codec_that_we_carry_is_incompatible(self) -> None:
         with pytest.raises(IncompatibleMedia, match="PCMU/8000"):
-            negotiate.agree(parse(phone("8")), Profile.RTP, ("PCMU/8000",))
+            negotiate.agree(parse(phone("18")), Profile.RTP)
 
-    @pytest.mark.parametrize("profile", list(Profile))
-    def test_a_peer_of_the_other_profile_is_incompatible(self, profile: Profile) -> None:
-        offer = BROWSER if profile is Profile.RTP else OPUS_PHONE
+    def test_without_a_preferred_codec_its_own_opus_or_first_is_chosen(self) -> None:
+        assert negotiate.agree(parse(OPUS_PHONE), Profile.RTP, ("G722/8000",)).codec[:4] == "opus"
+        assert negotiate.agree(parse(phone("8 0")), Profile.RTP, ("G722/8000",)).codec[:4] == "PCMA"
+
+    def test_the_current_codec_stays_while_it_is_offered(self) -> None:
+        def codec(formats: str) -> str:
+            offer = parse(phone(formats))
+            return negotiate.agree(offer, Profile.RTP, ("PCMU/8000",), current="PCMA/8000").codec
+
+        assert [codec("0 8"), codec("0 9")] == ["PCMA/8000", "PCMU/8000"]
+
+    @pytest.mark.parametrize(
+        ("attributes", "length"),
+        [
+            ((), 20),
+            (("ptime:30",), 30),
+            (("ptime:25.5",), 20),
+            (("ptime:5",), 10),
+            (("ptime:200",), 60),
+            (("ptime:60", "maxptime:40"), 40),
+            (("ptime:what",), 20),
+        ],
+    )
+    def test_packets_are_as_long_as_the_peer_wants(
+        self, attributes: tuple[str, ...], length: int
+    ) -> None:
+        offer = parse(phone("0", *attributes))
+        assert negotiate.agree(offer, Profile.RTP).ptime_ms == length
+
+    def test_opus_is_sent_in_frames_that_it_has(self) -> None:
+        offer = parse(phone("96", "rtpmap:96 opus/48000/2", "ptime:30"))
+        assert negotiate.agree(offer, Profile.RTP).ptime_ms == 20
+
+    def test_comfort_noise_is_agreed_on_only_where_sound_is_transcoded(self) -> None:
+        offer = parse(phone("0 13"))
+        transcoded = negotiate.agree(offer, Profile.RTP, ("opus/48000/2",))
+        assert transcoded.noise_type == 13
+        answer = parse(negotiate.make_answer(offer, transcoded, RTP, session_id=7))
+        assert answer.media[0].formats == ("0", "13")
+        assert negotiate.agree(offer, Profile.RTP, ("PCMU/8000",)).noise_type is None
+        assert negotiate.agree(parse(phone("0")), Profile.RTP, ("opus/48000/2",)).noise_type is None
+
+    def test_a_phone_is_no_browser(self) -> None:
         with pytest.raises(IncompatibleMedia):
-            negotiate.agree(parse(offer), profile)
+            negotiate.agree(parse(OPUS_PHONE), Profile.WEBRTC)
 
     def test_a_direction_of_the_whole_session_counts_for_its_audio(self) -> None:
         offer = parse(phone("0").replace("t=0 0", "t=0 0\r\na=sendonly"))
@@ -166,9 +217,18 @@ class TestReadAnswer:
         agreement = negotiate.read_answer(parse(phone("8 0")), Profile.RTP)
         assert agreement.codec == "PCMA/8000"
 
-    def test_a_codec_that_was_not_offered_is_incompatible(self) -> None:
+    def test_of_several_codecs_the_first_that_passes_through_is_used(self) -> None:
+        answer = parse(phone("8 9 0"))
+        agreement = negotiate.read_answer(answer, Profile.RTP, ("PCMU/8000", "G722/8000"))
+        assert (agreement.codec, agreement.payload_type) == ("G722/8000", 9)
+
+    def test_a_codec_that_has_to_be_transcoded_is_better_than_none(self) -> None:
+        answer = parse(phone("8"))
+        assert negotiate.read_answer(answer, Profile.RTP, ("PCMU/8000",)).codec == "PCMA/8000"
+
+    def test_a_codec_that_we_do_not_carry_is_incompatible(self) -> None:
         with pytest.raises(IncompatibleMedia):
-            negotiate.read_answer(parse(phone("8")), Profile.RTP, ("PCMU/8000",))
+            negotiate.read_answer(parse(phone("18")), Profile.RTP)
 
     def test_a_refusal_is_incompatible(self) -> None:
         with pytest.raises(IncompatibleMedia, match="refused"):

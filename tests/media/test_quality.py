@@ -20,6 +20,15 @@ def test_scores_are_those_of_the_formula(loss: float, round_trip: float, score: 
     assert opinion(loss, 0.0, round_trip) == pytest.approx(score, abs=0.02)
 
 
+@pytest.mark.parametrize(
+    ("bursts", "score"),
+    # G.107, 7-29: Ie,eff = 95 * 5 / (5 / BurstR + 25.1) is 15.78, 17.21 and 18.04.
+    [(1.0, 3.89), (2.0, 3.84), (4.0, 3.80)],
+)
+def test_losses_in_bursts_weigh_more(bursts: float, score: float) -> None:
+    assert opinion(0.05, 0.0, None, bursts=bursts) == pytest.approx(score, abs=0.03)
+
+
 def test_more_loss_jitter_or_delay_is_never_better() -> None:
     steps = [0.0, 0.01, 0.05, 0.2, 0.5, 1.0]
     for low, high in itertools.pairwise(steps):

@@ -7,7 +7,7 @@ import pytest
 
 from media.engine import Direction
 from media.reception import Delivery, Incoming
-from media.rtcp import Block, SenderInfo, ntp_time
+from media.rtcp import Block, Reply, SenderInfo, ntp_time
 
 OURS = 0xABCD
 SECOND = 65536
@@ -45,6 +45,24 @@ class TestCounting:
         for sequence, source in ((1, 1), (3, 1), (9, 2), (12, 2), (40000, 2), (40002, 2)):
             incoming.note(packet(sequence, source=source), 0.0)
         assert (incoming.received, incoming.lost) == (6, 4)
+
+    def test_who_comes_after_its_successor_is_late_and_a_repeat_is_not(self) -> None:
+        incoming = Incoming()
+        for sequence in (65534, 1, 65535, 65535, 0, 1, 1):
+            incoming.note(packet(sequence), 0.0)
+        assert (incoming.late, incoming.lost) == (2, 0)
+
+    def test_losses_in_a_row_are_heard_more_than_the_same_number_apart(self) -> None:
+        def opinion(missing: range) -> float | None:
+            incoming = Incoming()
+            for sequence in range(1000):
+                if sequence not in missing:
+                    incoming.note(packet(sequence), 0.0)
+            return incoming.direction(None).mos
+
+        apart, in_a_row = opinion(range(10, 960, 19)), opinion(range(500, 550))
+        assert apart is not None and in_a_row is not None
+        assert in_a_row < apart - 0.1
 
     def test_repeats_never_make_it_negative(self) -> None:
         incoming = Incoming()
@@ -206,3 +224,23 @@ class TestDelivery:
             delivery.hear(Block(OURS, 255, lost, highest, 2**32 - 1, 1, 2**32 - 1), 0)
             mos = delivery.direction(10).mos
             assert mos is not None and 1.0 <= mos <= 4.5
+
+
+class TestAsking:
+    """Who only listens learns the round trip all the same (RFC 3611)."""
+
+    def test_a_wish_is_answered_with_its_time_and_how_long_ago_it_came(self) -> None:
+        incoming = Incoming()
+        assert not incoming.asks and incoming.reply(0.0) is None
+        incoming.hear_asked(7, 0x11112222_33334444, 100.0)
+        assert incoming.asks
+        assert incoming.reply(101.5) == Reply(7, 0x22223333, SECOND * 3 // 2)
+
+    def test_the_answer_tells_the_round_trip(self) -> None:
+        delivery = Delivery(OURS, 0)
+        asked, now = ntp_time(1000.0), ntp_time(1002.25)
+        reply = Reply(OURS, (asked >> 16) & 0xFFFFFFFF, 2 * SECOND)
+        delivery.hear_reply(Reply(OURS + 1, 5, 0), now)
+        assert delivery.round_trip is None
+        delivery.hear_reply(reply, now)
+        assert delivery.round_trip == pytest.approx(0.25, abs=0.001)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from media.rtcp import (
     Block,
+    Reply,
     SenderInfo,
     goodbye,
     middle,
@@ -168,3 +169,44 @@ class TestTime:
         assert min(waits) == pytest.approx(2.5 / 1.21828)
         assert max(waits) == pytest.approx(7.5 / 1.21828)
         assert next_wait(5.0, 0.5, first=True) == pytest.approx(2.5 / 1.21828)
+
+
+class TestExtended:
+    """Round trips for those who only listen (RFC 3611), written out by hand."""
+
+    # Source 7 asks at a time of NTP's, and answers what 9 and 10 asked.
+    ASK = struct.pack("!BBHIBBHQ", 0x80, 207, 4, 7, 4, 0, 2, 0x0102030405060708)
+    REPLIES = struct.pack("!BBHIBBHIIIIII", 0x80, 207, 8, 7, 5, 0, 6, 9, 11, 12, 10, 13, 14)
+    VOIP_METRICS = struct.pack("!BBHIBBH32x", 0x80, 207, 10, 7, 7, 0, 8)
+
+    def test_wishes_and_answers_are_read_beside_what_we_do_not_use(self) -> None:
+        heard = read(REPORT + self.VOIP_METRICS + self.ASK + self.REPLIES)
+        assert heard is not None
+        assert heard.asks == ((7, 0x0102030405060708),)
+        assert heard.replies == (Reply(9, 11, 12), Reply(10, 13, 14))
+
+    def test_ours_are_written_as_the_rfc_draws_them(self) -> None:
+        written = report(7, "me", None, None, asked_at=0x0102030405060708)
+        assert written == report(7, "me", None, None) + self.ASK
+        answered = report(7, "me", None, None, reply=Reply(9, 11, 12))
+        assert answered.endswith(struct.pack("!BBHIBBHIII", 0x80, 207, 5, 7, 5, 0, 3, 9, 11, 12))
+
+    @pytest.mark.parametrize(
+        "block",
+        [
+            # longer than the packet; a wish without a time; an answer cut short
+            struct.pack("!BBHI", 4, 0, 9, 1),
+            struct.pack("!BBHI", 4, 0, 1, 1),
+            struct.pack("!BBHII", 5, 0, 2, 1, 2),
+        ],
+    )
+    def test_a_block_that_does_not_fit_says_nothing(self, block: bytes) -> None:
+        size = (4 + len(block)) // 4
+        heard = read(REPORT + struct.pack("!BBHI", 0x80, 207, size, 7) + block)
+        assert heard is not None and heard.asks == () and heard.replies == ()
+
+    @given(st.binary(max_size=120))
+    def test_any_blocks_are_judged(self, blocks: bytes) -> None:
+        blocks += bytes(-len(blocks) % 4)
+        size = 1 + len(blocks) // 4
+        assert read(REPORT + struct.pack("!BBHI", 0x80, 207, size, 7) + blocks) is not None

@@ -1,6 +1,5 @@
 """Secure RTP between two engines: every suite, both DTLS roles, what breaks, what changes."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import Connected, Failed, Profile, Security
 from media.sdp import parse
 from signaling.shared.errors import IncompatibleMedia
+from tests.end_to_end.waiting import eventually
 from tests.media.harness import Events, quick
 from tests.media.peers import LOOPBACK, Phone, rtp
 
@@ -39,7 +39,13 @@ class Trunk:
 
     async def answer(self, offer: str, security: Security = Security.OPTIONAL) -> str:
         return await self.far.open(
-            "c", "trunk", Profile.RTP, offer=offer, peer=LOOPBACK, security=security
+            "c",
+            "trunk",
+            Profile.RTP,
+            offer=offer,
+            codecs=("PCMU/8000",),
+            peer=LOOPBACK,
+            security=security,
         )
 
     async def accept(self, answer: str) -> None:
@@ -135,9 +141,7 @@ class TestSdes:
         # Back the right way, as a sign that the packets before it were handled.
         trunk.near_phone.send(rtp(0, 1))
         await trunk.far_phone.inbox.packet()
-        async with asyncio.timeout(5):
-            while (await trunk.near.query("trunk")).dropped < 2:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: trunk.near.query("trunk"), lambda figures: figures.dropped == 2)
         assert trunk.near_phone.inbox.media.empty()
         assert (await trunk.near.query("trunk")).received.packets == 0
 
@@ -206,16 +210,14 @@ class TestDtls:
         await trunk.shake_hands()
         await trunk.talk()
 
-    async def test_reports_come_through_an_association_of_their_own(
-        self, trunk: Trunk
-    ) -> None:
+    async def test_reports_come_through_an_association_of_their_own(self, trunk: Trunk) -> None:
         offer = await trunk.offer(Security.DTLS)
         await trunk.connect(offer)
         await trunk.shake_hands()
         await trunk.talk()
-        async with asyncio.timeout(5):
-            while (await trunk.near.query("trunk")).sent.lost is None:
-                await asyncio.sleep(0.01)
+        await eventually(
+            lambda: trunk.near.query("trunk"), lambda figures: figures.sent.lost is not None
+        )
 
     async def test_another_certificate_than_the_described_one_fails_in_plain_words(
         self, trunk: Trunk

@@ -2,10 +2,11 @@
 
 import struct
 
+from media import rtcp
 from media.engine import MediaEvent
 from media.negotiate import Agreement
-from media.packet import HEADER_SIZE, Outgoing
-from media.side import AUDIO, BUFFER_SIZE, Side
+from media.packet import AUDIO, HEADER_SIZE, Outgoing
+from media.side import BUFFER_SIZE, Side
 
 
 def agreement(*, listens: bool = True) -> Agreement:
@@ -92,3 +93,34 @@ class TestSink:
         wire.hear(1, b"audio")
         assert not sink.got
         assert wire.side.figures().received.packets == 1
+
+
+class TestRoundTrip:
+    """A peer that does extended reports (RFC 3611) is answered, and asked where that is needed."""
+
+    ASK = rtcp.report(9, "peer", None, None, asked_at=0x0102030405060708)
+
+    def test_a_peer_that_asks_is_answered_and_asked_while_we_only_listen(self) -> None:
+        wire = Wire()
+        wire.side.hear_reports(self.ASK)
+        told = rtcp.read(wire.side.report("me"))
+        assert told is not None
+        assert [(reply.source, reply.last_report) for reply in told.replies] == [(9, 0x03040506)]
+        assert [source for source, _ in told.asks] == [7]
+
+        [(_, asked)] = told.asks
+        answer = rtcp.Reply(7, rtcp.middle(asked), 0)
+        wire.side.hear_reports(rtcp.report(9, "peer", None, None, reply=answer))
+        trip = wire.side.figures().round_trip_ms
+        assert trip is not None and 0 <= trip < 5000
+
+    def test_while_we_send_its_reports_tell_and_nothing_is_asked(self) -> None:
+        wire = Wire()
+        wire.side.hear_reports(self.ASK)
+        wire.side.say(b"la", 1000, 5.0, marker=True)
+        told = rtcp.read(wire.side.report("me"))
+        assert told is not None and told.senders and told.replies and not told.asks
+
+    def test_a_peer_that_knows_nothing_of_it_is_not_asked(self) -> None:
+        told = rtcp.read(Wire().side.report("me"))
+        assert told is not None and not told.asks and not told.replies

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR
 
 from media import sdes
-from media.side import BUFFER_SIZE
 from media.sdes import Crypto, Suite
+from media.side import BUFFER_SIZE
 from media.srtp import Contexts
 from tests.media.peers import rtp
 

@@ -4,6 +4,7 @@ import pytest
 
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import Profile, Silent
+from media.g711 import translation
 from media.sdp import Description, parse
 from signaling.shared.errors import IncompatibleMedia, MediaError, WrongState
 from tests.media.harness import BROWSER_CODECS, PCMU, Events, quick
@@ -118,12 +119,30 @@ class TestMoving:
             assert (await other.inbox.packet()).payload == b"here"
 
 
+class TestAnotherCodec:
+    async def test_a_phone_may_change_its_codec_and_the_other_keeps_its_own(
+        self, engine: AiortcEngine
+    ) -> None:
+        async with Phone() as phone, Phone() as other:
+            await joined(engine, phone, other)
+            answer = parse(await engine.update("phone", phone.description("8")))
+            assert answer.media[0].formats == ("8",)
+            other.send(rtp(0, 1, payload=translation("PCMA/8000", "PCMU/8000")))
+            heard = await phone.inbox.packet()
+            assert (heard.payload_type, heard.payload[:9]) == (8, bytes(range(9)))
+            await engine.update("phone", phone.description(*PCMU))
+            other.send(rtp(0, 2, payload=b"as it is"))
+            assert (await phone.inbox.packet()).payload == b"as it is"
+
+
 class TestRefusing:
-    async def test_another_codec_is_refused_and_nothing_changes(self, engine: AiortcEngine) -> None:
+    async def test_a_codec_that_we_do_not_carry_is_refused_and_nothing_changes(
+        self, engine: AiortcEngine
+    ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             with pytest.raises(IncompatibleMedia):
-                await engine.update("phone", phone.description("8"))
+                await engine.update("phone", phone.description("18"))
             other.send(rtp(0, 1))
             await phone.inbox.packet()
 

@@ -8,7 +8,13 @@ import pytest
 from signaling.sip.leg_table import TABLE, Do, On, State
 
 STARTS = (State.CALLING, State.INCOMING)
-LAST_WORDS = {Do.TELL_REJECTED, Do.TELL_CANCELLED, Do.TELL_ENDED, Do.TELL_DEAD}
+LAST_WORDS = {
+    Do.TELL_REJECTED,
+    Do.TELL_CANCELLED,
+    Do.TELL_ENDED,
+    Do.TELL_DEAD,
+    Do.TELL_LOST,
+}
 GIVING_UP = {On.HANG_UP, On.REJECT}
 Path = list[tuple[On, tuple[Do, ...]]]
 

@@ -61,6 +61,8 @@ export class Switch {
   late = [];
   /** How many offers are still to be refused, as if another were open. */
   refusals = 0;
+  /** Whether nobody can hold, or come back. */
+  holdFails = false;
 
   /** A phone of this switch; `stored` is what the tab kept of an earlier one. */
   add(name, { microphone = tone, stored = [] } = {}) {
@@ -106,6 +108,13 @@ export class Switch {
       case 'call.hangup':
       case 'call.reject':
         return this.#end(name, method, params);
+      case 'call.hold':
+      case 'call.unhold': {
+        const by = name === 'alice' ? 'caller' : 'callee';
+        if (this.holdFails) throw new RpcError({ code: -32603 });
+        this.tell(other, 'call.held', { call, held: method === 'call.hold', by });
+        return {};
+      }
       case 'media.candidates':
         this.tell(other, method, params);
         return {};

@@ -23,6 +23,7 @@ def look(received: int, lost: int, *, stream: str = "in", **more: Any) -> list[d
             "codecId": "c",
             "packetsReceived": received,
             "packetsLost": lost,
+            "jitter": 0.004,
         },
         {"id": "c", "type": "codec", "mimeType": "audio/opus"},
         *([{"id": "r", "type": "remote-inbound-rtp", **more}] if more else []),
@@ -45,11 +46,15 @@ async def test_a_late_duplicate_is_no_negative_loss(page: Page) -> None:
 
 
 async def test_what_the_other_side_reports_is_shown_too(page: Page) -> None:
-    [figures] = await page.evaluate(READ, [look(1, 0, fractionLost=0.25, roundTripTime=0.03)])
+    [figures] = await page.evaluate(
+        READ, [look(1, 0, fractionLost=0.25, jitter=0.012, roundTripTime=0.03)]
+    )
     assert figures == {
         "codec": "Opus",
         "lostHere": 0,
         "lostThere": 0.25,
+        "jitterHereMs": 4,
+        "jitterThereMs": 12,
         "roundTripMs": 30,
         "mos": None,
     }

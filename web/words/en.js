@@ -48,6 +48,13 @@ export const en = {
   digitsSent: 'Digits sent',
   mute: 'Mute',
   unmute: 'Unmute',
+  hold: 'Hold',
+  unhold: 'Resume',
+  held: {
+    us: (/** @type {string} */ _name) => 'On hold',
+    them: (/** @type {string} */ name) => `On hold by ${name}`,
+    both: (/** @type {string} */ name) => `On hold by you and ${name}`,
+  },
   hangUp: 'Hang up',
   callAgain: 'Call again',
   callBack: 'Call back',
@@ -84,6 +91,11 @@ export const en = {
   lossThere: (/** @type {string} */ percent) => `${percent} lost on the way to them`,
   roundTrip: (/** @type {number} */ ms) => `${ms} ms there and back`,
   quality: (/** @type {string} */ mos) => `quality ${mos} of 5`,
+  youHear: 'You hear',
+  theyHear: 'They hear',
+  jitter: (/** @type {number} */ ms) => `±${ms} ms`,
+  graph: (/** @type {string} */ least, /** @type {string} */ most) =>
+    `Quality over the last two minutes: ${least} to ${most} of 5`,
 
   // --- why calls end: what the one who calls reads, and what the one who is called reads
   youHungUp: 'You hung up.',
