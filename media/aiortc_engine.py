@@ -14,13 +14,16 @@ from aiortc import RTCCertificate
 from media import hold, negotiate, sdp
 from media.addresses import address_facing, family_of, host_addresses, public_address
 from media.bridge import Bridge, other_codec, passes
-from media.engine import Figures, Held, IceCandidate, MediaEvent, Profile
+from media.dtls_rtp import fingerprint_of
+from media.engine import Failed, Figures, Held, IceCandidate, MediaEvent, Profile, Security
+from media.keying import Secrecy
 from media.packet import Outgoing
 from media.places import default_places
 from media.player import Player
 from media.ports import PortPool
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
+from media.rtp_shield import Shield
 from media.side import BUFFER_SIZE, Side
 from media.watch import Watch
 from media.webrtc_leg import WebrtcLeg
@@ -97,6 +100,7 @@ class AiortcEngine:
             first=random.randrange(settings.port_max),
         )
         self._certificate = RTCCertificate.generateCertificate()
+        self._fingerprint = fingerprint_of(self._certificate)
         self._cname = secrets.token_hex(8)
         self._buffer = bytearray(BUFFER_SIZE)
         self._legs: dict[str, _Opened] = {}
@@ -129,6 +133,7 @@ class AiortcEngine:
         offer: str | None = None,
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
+        security: Security = Security.NONE,
     ) -> str:
         """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind."""
         if leg in self._legs:
@@ -138,9 +143,8 @@ class AiortcEngine:
         agreement = negotiate.agree(description, profile, preferred) if description else None
         if agreement is not None:
             self._check_room(agreement.codec, codecs)
-        opened = _Opened(
-            call, profile, self._make_leg(leg, profile, description, peer), preferred, peer
-        )
+        made = self._make_leg(leg, profile, description, peer, security)
+        opened = _Opened(call, profile, made, preferred, peer)
         self._legs[leg] = opened
         try:
             await self._settle(opened, opened.leg.open)
@@ -151,10 +155,10 @@ class AiortcEngine:
                     opened.leg.local, preferred, session_id=opened.session_id
                 )
             else:
+                self._reach(opened, description, agreement)
                 text = negotiate.make_answer(
                     description, agreement, opened.leg.local, session_id=opened.session_id
                 )
-                self._reach(opened, description, agreement)
         except BaseException:
             if self._legs.get(leg) is opened:
                 del self._legs[leg]
@@ -171,7 +175,7 @@ class AiortcEngine:
         description = sdp.parse(answer)
         agreement = negotiate.read_answer(description, opened.profile, opened.preferred)
         self._check_room(agreement.codec, opened.preferred)
-        self._reach(opened, description, agreement)
+        self._reach(opened, description, agreement, answer=True)
         self._note_hold(opened, agreement, we_talked=opened.talks)
         return agreement.codec
 
@@ -324,13 +328,18 @@ class AiortcEngine:
         opened: _Opened,
         description: sdp.Description,
         agreement: negotiate.Agreement,
+        *,
+        answer: bool = False,
     ) -> None:
         """Aim the leg at the peer of a description; nothing changes when that cannot be."""
         leg = opened.leg
         if isinstance(leg, RtpLeg):
             remote = negotiate.rtp_remote(description)
+            section = negotiate.find_audio(description, opened.profile)
+            keying = leg.secrecy.read(section, answer=answer)
             self._bridge.agree(leg.side, agreement)
             leg.reach(remote, opened.peer)
+            leg.protect(keying)
         else:
             leg.reach(negotiate.webrtc_remote(description))
             self._bridge.agree(leg.side, agreement)
@@ -340,10 +349,15 @@ class AiortcEngine:
             self._player.joined(leg.side, other)
 
     def _make_leg(
-        self, leg: str, profile: Profile, description: sdp.Description | None, peer: str | None
+        self,
+        leg: str,
+        profile: Profile,
+        description: sdp.Description | None,
+        peer: str | None,
+        security: Security,
     ) -> RtpLeg | WebrtcLeg:
         if profile is Profile.RTP:
-            return self._make_rtp_leg(leg, description, peer)
+            return self._make_rtp_leg(leg, description, peer, security)
         return WebrtcLeg(
             lambda send: self._make_side(leg, send),
             self._emit,
@@ -358,7 +372,7 @@ class AiortcEngine:
         )
 
     def _make_rtp_leg(
-        self, leg: str, description: sdp.Description | None, peer: str | None
+        self, leg: str, description: sdp.Description | None, peer: str | None, security: Security
     ) -> RtpLeg:
         address = self._phone_address(
             sdp.reachable_address(peer or ""),
@@ -371,6 +385,14 @@ class AiortcEngine:
             advertised=public_address(address, self._settings.advertised_address),
             cname=self._cname,
             trusted=self._trusted,
+            secrecy=Secrecy(security, self._fingerprint, secrets.token_bytes),
+            make_shield=lambda wire: Shield(
+                self._buffer,
+                self._certificate,
+                wire,
+                lambda detail: self._emit(Failed(leg, detail)),
+                seconds=self._settings.connect_seconds,
+            ),
         )
 
     def _phone_address(self, signals: str | None, described: str | None) -> str:

@@ -8,19 +8,29 @@ fails when they change. Why each is needed:
   one; audio goes straight from the socket through libsrtp and on;
 - strangers' STUN: aioice parses and answers whatever comes;
 - the moment of the choice: a call's DTLS would begin up to 20 ms after its ICE is done;
-- libsrtp: pylibsrtp copies each packet three times; we hand libsrtp our own buffer;
+- libsrtp: pylibsrtp copies each packet three times; we hand libsrtp our own buffer; and it has no
+  name for AES-256 in counter mode, which libsrtp itself has;
+- a DTLS transport over a plain socket: aiortc knows none but over ICE;
 - the roles in ICE and DTLS, which aiortc sets in RTCPeerConnection only.
 """
 
+import asyncio
 import logging
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from aioice import Candidate as AioiceCandidate
 from aioice.ice import CandidatePair, Connection, StunProtocol
-from aiortc import RTCDtlsTransport, RTCIceCandidate, RTCIceGatherer, RTCIceTransport
+from aiortc import (
+    RTCCertificate,
+    RTCDtlsTransport,
+    RTCIceCandidate,
+    RTCIceGatherer,
+    RTCIceTransport,
+)
+from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media import stun
@@ -32,6 +42,12 @@ _SRTCP_TRAILER = 4 + 16 + 128
 _MAX_QUEUED = 100
 # RFC 8445, section 6.1.2.5, bounds the pairs; aioice learns new ones without a bound.
 _MAX_PAIRS = 100
+# libsrtp's srtp_crypto_policy_t: six words, of which the first two are the cipher and its key's
+# octets with the salt's. SRTP_AES_ICM_256 is 5.
+_CRYPTO_POLICY = struct.Struct("=6I")
+_AES_256_COUNTER = (5, 46)
+# As aiortc has it; RFC 3711, section 3.3.2, wants 64 at least.
+_REPLAY_WINDOW = 1024
 
 Address = tuple[Any, ...]
 
@@ -108,23 +124,84 @@ class Srtp:
     """
 
     def __init__(self, dtls: RTCDtlsTransport, buffer: bytearray) -> None:
-        # Kept for their lives' sake: libsrtp's contexts end with them.
-        self._sessions = (dtls._tx_srtp, dtls._rx_srtp)
-        sending, receiving = (session._srtp[0] for session in self._sessions)
+        sending, receiving = dtls._tx_srtp, dtls._rx_srtp
         self.protect = _in_place("srtp_protect", sending, buffer)
         self.protect_rtcp = _in_place("srtp_protect_rtcp", sending, buffer)
         self.unprotect = _in_place("srtp_unprotect", receiving, buffer)
         self.unprotect_rtcp = _in_place("srtp_unprotect_rtcp", receiving, buffer)
 
 
-def _in_place(name: str, context: Any, buffer: bytearray) -> Callable[[int], int]:
+class SrtpContext:
+    """One direction of SRTP and SRTCP under one key; its functions are as those of `Srtp`."""
+
+    def __init__(self, session: Session, buffer: bytearray, *, sends: bool) -> None:
+        verb = "srtp_protect" if sends else "srtp_unprotect"
+        self.media = _in_place(verb, session, buffer)
+        self.control = _in_place(f"{verb}_rtcp", session, buffer)
+
+
+def keyed_session(profile: int, key: bytes, *, aes_256: bool, sends: bool) -> Session:
+    """A session of libsrtp; `profile` is pylibsrtp's, in counter mode with a longer key on wish."""
+    direction = Policy.SSRC_ANY_OUTBOUND if sends else Policy.SSRC_ANY_INBOUND
+    policy = Policy(key, direction, srtp_profile=profile)
+    if aes_256:
+        for part in (policy._policy.rtp, policy._policy.rtcp):
+            words = ffi.buffer(ffi.addressof(part))
+            rest = _CRYPTO_POLICY.unpack_from(words)[2:]
+            _CRYPTO_POLICY.pack_into(words, 0, *_AES_256_COUNTER, *rest)
+    # A digit's end is sent three times, with a number each: no packet of ours repeats another.
+    policy.allow_repeat_tx = False
+    policy.window_size = _REPLAY_WINDOW
+    return Session(policy)
+
+
+def dtls_contexts(dtls: RTCDtlsTransport, buffer: bytearray) -> tuple[SrtpContext, SrtpContext]:
+    """To send and to receive by what a connected DTLS transport agreed on."""
+    return (
+        SrtpContext(dtls._tx_srtp, buffer, sends=True),
+        SrtpContext(dtls._rx_srtp, buffer, sends=False),
+    )
+
+
+class DatagramPath:
+    """What a DTLS transport reads from and writes to when there is no ICE."""
+
+    # Asked of ICE only to choose the DTLS role, which we set.
+    role = "controlling"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self._send_datagram = send
+        self._queue: asyncio.Queue[bytes] = asyncio.Queue(_MAX_QUEUED)
+
+    def put(self, record: bytes) -> None:
+        """Take a datagram of the peer; what comes too fast is lost, and sent again."""
+        if not self._queue.full():
+            self._queue.put_nowait(record)
+
+    async def _recv(self) -> bytes:
+        return await self._queue.get()
+
+    async def _send(self, record: bytes) -> None:
+        self._send_datagram(record)
+
+
+def dtls_over(path: DatagramPath, certificate: RTCCertificate, *, client: bool) -> RTCDtlsTransport:
+    """A DTLS transport over a path of ours."""
+    dtls = RTCDtlsTransport(cast(RTCIceTransport, path), [certificate])
+    set_dtls_client(dtls, client=client)
+    return dtls
+
+
+def _in_place(name: str, session: Session, buffer: bytearray) -> Callable[[int], int]:
     """One of libsrtp's functions, its arguments made once: half of a call's cost is in them."""
+    context = session._srtp[0]
     function = ffi.addressof(lib, name)
     packet = ffi.from_buffer("char[]", buffer, require_writable=True)
     room = len(buffer) - _SRTCP_TRAILER
     size = ffi.new("int *")
 
-    def run(length: int) -> int:
+    # The session is kept for its life's sake: libsrtp's context ends with it.
+    def run(length: int, _kept: Session = session) -> int:
         if length > room:
             return 0
         size[0] = length

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Protocol
 
 
@@ -12,7 +12,20 @@ class Profile(Enum):
     WEBRTC = "webrtc"
     """ICE, DTLS-SRTP, RTP and RTCP on one port (RFC 8829)."""
     RTP = "rtp"
-    """Plain RTP/AVP with RTCP on the next port (RFC 3550)."""
+    """RTP with RTCP on the next port (RFC 3550), secure as `Security` says."""
+
+
+class Security(StrEnum):
+    """What an RTP leg does for the secrecy of its sound; WebRTC legs are always secure."""
+
+    NONE = "none"
+    """Plain RTP only: an offer of RTP/SAVP is refused, keys beside RTP/AVP are passed over."""
+    OPTIONAL = "optional"
+    """Our offers are RTP/AVP with keys beside it (RFC 8643); our answers are as the offer is."""
+    REQUIRED = "required"
+    """Our offers are RTP/SAVP; IncompatibleMedia for a peer without SRTP."""
+    DTLS = "dtls"
+    """As REQUIRED, and keys are agreed on by DTLS only: whoever sees the signalling has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +147,15 @@ class MediaEngine(Protocol):
         offer: str | None = None,
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
+        security: Security = Security.NONE,
     ) -> str:
         """Open a leg; returns our SDP: an answer to `offer`, or an offer when there is none.
 
         `codecs` are those that need no transcoding: an offer names them first, then all others
         that we carry; an answer names one of them if it can, exactly one, and telephone-event.
-        `peer` is the host that signals for the leg. TryAgain, where the leg would have to be
-        transcoded and there is no room for another.
+        `peer` is the host that signals for the leg. `security` is for RTP legs, and holds for the
+        leg's whole life. TryAgain, where the leg would have to be transcoded and there is no room
+        for another.
         """
 
     async def accept(self, leg: str, answer: str) -> str:

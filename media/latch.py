@@ -42,13 +42,21 @@ class Latch:
         if described is not None and self._may_hear(described, signals):
             self.target = self._described
 
+    def may_be(self, addr: Address) -> bool:
+        """Whether the peer could be there, by its host alone."""
+        return addr[0] in self._hosts
+
+    def prove(self, addr: Address) -> None:
+        """The peer is there, whatever was known before: it has shown its certificate."""
+        self.address = self.target = addr
+
     def admit(self, addr: Address, *, silent: bool, spoke: bool, same: bool) -> bool:
         """Take the sender of a proper packet for the peer, if it may be.
 
         Of the address taken so far: `silent`, nothing came for a while; `spoke`, speech came, not
         just a packet or two; `same`, its last packet had the SSRC of this one.
         """
-        if addr[0] not in self._hosts:
+        if not self.may_be(addr):
             return False
         if self.address is not None:
             described = addr[:2] == self._described

@@ -12,9 +12,12 @@ MAX_CANDIDATES = 20
 
 _PROTOCOLS = {
     Profile.WEBRTC: ("UDP/TLS/RTP/SAVPF", "RTP/SAVPF"),
-    Profile.RTP: ("RTP/AVP", "RTP/AVPF"),
+    Profile.RTP: (
+        *("RTP/AVP", "RTP/AVPF", "RTP/SAVP", "RTP/SAVPF"),
+        *("UDP/TLS/RTP/SAVP", "UDP/TLS/RTP/SAVPF"),
+    ),
 }
-_HASHES = ("sha-256", "sha-384", "sha-512")
+HASHES = ("sha-256", "sha-384", "sha-512")
 _MIRRORED = {
     "sendrecv": "sendrecv",
     "sendonly": "recvonly",
@@ -96,10 +99,14 @@ class WebrtcRemote:
 
 @dataclass(frozen=True, slots=True)
 class RtpLocal:
-    """Our end of plain RTP; RTCP is on the next port."""
+    """Our end of RTP; RTCP is on the next port. `setup` is our DTLS role in an answer."""
 
     address: str
     port: int
+    protocol: str = "RTP/AVP"
+    cryptos: tuple[str, ...] = ()
+    fingerprint: str | None = None
+    setup: str = "passive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,9 +205,9 @@ def webrtc_remote(description: Description) -> WebrtcRemote:
     ufrag, password = section.inherited("ice-ufrag") or "", section.inherited("ice-pwd") or ""
     if not (_is_ice_text(ufrag, 4) and _is_ice_text(password, 22)):
         raise BadMessage("the ice-ufrag or ice-pwd is missing or malformed")
-    fingerprints = tuple(pair for pair in section.fingerprints if pair[0] in _HASHES)
+    fingerprints = tuple(pair for pair in section.fingerprints if pair[0] in HASHES)
     if not fingerprints:
-        raise IncompatibleMedia(f"there is no fingerprint by {_words(_HASHES)}: media without DTLS")
+        raise IncompatibleMedia(f"there is no fingerprint by {_words(HASHES)}: media without DTLS")
     return WebrtcRemote(
         ufrag=ufrag,
         password=password,
@@ -225,7 +232,7 @@ def make_offer(local: Local, preferred: tuple[str, ...], *, session_id: int) -> 
     if first and not any(_CARRIED[name].clock_rate == 8000 for name in first):
         others.append((_NOISE_TYPE, _NOISE))
     webrtc = isinstance(local, WebrtcLocal)
-    protocol = _PROTOCOLS[Profile.WEBRTC if webrtc else Profile.RTP][0]
+    protocol = local.protocol if isinstance(local, RtpLocal) else _PROTOCOLS[Profile.WEBRTC][0]
     numbers = [number for number, _ in formats] + [number for number, _ in others]
     lines = [f"m=audio {_port(local)} {protocol} {_words(numbers, ' ')}"]
     lines += _transport(local, setup="actpass", mid="0" if webrtc else None, mux=webrtc)
@@ -251,7 +258,7 @@ def make_answer(
         others.append((agreement.noise_type, _NOISE))
     numbers = [agreement.payload_type] + [number for number, _ in others]
     lines = [f"m=audio {_port(local)} {audio.protocol} {_words(numbers, ' ')}"]
-    setup = "active"
+    setup = local.setup if isinstance(local, RtpLocal) else "active"
     if webrtc and _transport_of(offer, audio).inherited("setup") == "active":
         setup = "passive"
     lines += _transport(local, setup=setup, mid=audio.mid, mux=audio.rtcp_mux)
@@ -265,8 +272,8 @@ def make_answer(
 def _direction(section: MediaSection) -> str:
     """What the peer does: the old way of holding, an address of zeros, is one (RFC 3264, 8.4)."""
     # A browser that trickles writes the same address and means nothing by it.
-    plain = section.protocol in _PROTOCOLS[Profile.RTP]
-    if not plain or section.host not in ("0.0.0.0", "::"):
+    browser = section.protocol in _PROTOCOLS[Profile.WEBRTC] and section.inherited("ice-ufrag")
+    if browser or section.host not in ("0.0.0.0", "::"):
         return section.direction
     return "sendonly" if section.direction == "sendrecv" else "inactive"
 
@@ -349,6 +356,9 @@ def _transport(local: Local, *, setup: str, mid: str | None, mux: bool) -> list[
     if mux:
         lines.append("a=rtcp-mux")
     if isinstance(local, RtpLocal):
+        lines += [f"a=crypto:{crypto}" for crypto in local.cryptos]
+        if local.fingerprint is not None:
+            lines += [f"a=fingerprint:sha-256 {local.fingerprint}", f"a=setup:{setup}"]
         return [f"c={_connection(local.address)}", *lines]
     return [
         f"c={_connection(local.candidates[0].address)}",

@@ -1,6 +1,7 @@
 """A leg of plain RTP: a port pair, symmetric, that hears its own peer only."""
 
 import asyncio
+import contextlib
 import socket
 import time
 from collections.abc import Callable
@@ -9,12 +10,16 @@ from typing import Any
 
 from media import rtcp
 from media.addresses import bind_udp
+from media.dtls_rtp import is_dtls
+from media.keying import Keying, Secrecy
 from media.latch import Latch, Network
 from media.negotiate import RtpLocal, RtpRemote
 from media.packet import MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
+from media.rtp_shield import Shield, Wire
 from media.sdp import reachable_address
 from media.side import Side
+from media.srtp import Contexts
 
 Address = tuple[Any, ...]
 Received = Callable[[bytes, Address], None]
@@ -57,10 +62,14 @@ class RtpLeg:
         *,
         advertised: str,
         cname: str,
+        secrecy: Secrecy,
+        make_shield: Callable[[Wire], Shield],
         trusted: tuple[Network, ...] = (),
     ) -> None:
         """`trusted`: where we may send to before we hear from there."""
         self.side = make_side(self._send)
+        self.secrecy = secrecy
+        self._shield = make_shield(Wire(self._write_record, self._proven))
         self._view = memoryview(self.side.buffer)
         self._pool = pool
         self._address = address
@@ -85,11 +94,11 @@ class RtpLeg:
     @property
     def local(self) -> RtpLocal:
         """Our end, as it goes into descriptions."""
-        return RtpLocal(self._advertised, self._port or 0)
+        return self.secrecy.local(self._advertised, self._port or 0)
 
     @property
     def can_send(self) -> bool:
-        return self._target is not None
+        return self._target is not None and self._shield.can_send
 
     @property
     def socket_count(self) -> int:
@@ -97,7 +106,7 @@ class RtpLeg:
 
     @property
     def task_count(self) -> int:
-        return 0
+        return self._shield.task_count
 
     async def open(self) -> None:
         """Take a port pair and listen on it."""
@@ -122,6 +131,11 @@ class RtpLeg:
         self._rtcp_latch.aim(remote.host, rtcp_port, signals)
         self._follow()
 
+    def protect(self, keying: Keying) -> None:
+        """Keep the sound secret as was agreed with the peer that is reached now."""
+        self.secrecy.agree(keying)
+        self._shield.agree(keying, rtcp_mux=self._is_muxed)
+
     def report(self) -> bool:
         """Send the peer our report; False once the leg is closed."""
         if self._rtcp_latch.target is not None:
@@ -133,6 +147,7 @@ class RtpLeg:
         self._send_control(rtcp.goodbye(self.side.stream.source, self._cname))
         self._closed = True
         self.side.close()
+        await self._shield.close()
         endpoints, self._endpoints = self._endpoints, []
         for transport, _ in endpoints:
             transport.close()
@@ -145,6 +160,10 @@ class RtpLeg:
             self._pool.give_back(self._port, time.monotonic())
             self._port = None
 
+    @property
+    def _is_muxed(self) -> bool:
+        return self._remote is not None and self._remote.rtcp_mux
+
     def _bind_pair(self, port: int) -> tuple[socket.socket, ...]:
         media = bind_udp(self._address, port)
         try:
@@ -156,6 +175,10 @@ class RtpLeg:
     def _send(self, length: int) -> bool:
         if self._target is None or not self._sockets:
             return False
+        if self._shield.contexts is not None:
+            length = self._shield.contexts.protect(length)
+            if not length:
+                return False
         try:
             self._sockets[0].sendto(self._view[:length], self._target)
         except OSError:
@@ -164,6 +187,10 @@ class RtpLeg:
         return True
 
     def _received(self, data: bytes, addr: Address) -> None:
+        if self._shield.contexts is not None:
+            if not self._open(self._shield.contexts, data, addr):
+                self.side.drop()
+            return
         length = len(data)
         control = length > 1 and is_rtcp(data[1])
         if length > MAX_PACKET or not (control or payload_offset(data, length)):
@@ -177,6 +204,28 @@ class RtpLeg:
             self.side.buffer[:length] = data
             self.side.take(length)
 
+    def _open(self, contexts: Contexts, data: bytes, addr: Address) -> bool:
+        """Take a protected packet, or a record of a handshake; False for what is neither.
+
+        Only what the peer's key opens can latch.
+        """
+        if not 1 < len(data) <= MAX_PACKET or not self._latch.may_be(addr):
+            return False
+        if is_dtls(data[0]):
+            return self._shield.hear_record(data, addr, control=False)
+        control = is_rtcp(data[1])
+        size = contexts.unprotect_control(data) if control else contexts.unprotect(data)
+        if not size or (addr != self._latched and not self._admit(data, addr)):
+            return False
+        if control:
+            self.side.hear_reports(bytes(self._view[:size]))
+        elif payload_offset(self.side.buffer, size):
+            self._last = data
+            self.side.take(size)
+        else:
+            return False
+        return True
+
     def _admit(self, data: bytes, addr: Address) -> bool:
         if is_rtcp(data[1]) or not self.side.knows(data[1]):
             return False
@@ -188,7 +237,7 @@ class RtpLeg:
         ):
             return False
         self._heard_before = self.side.heard
-        if self._remote is not None and self._remote.rtcp_mux:
+        if self._is_muxed:
             self._rtcp_latch.target = addr
         self._follow()
         self.side.connected()
@@ -198,10 +247,41 @@ class RtpLeg:
         self._target, self._latched = self._latch.target, self._latch.address
 
     def _received_rtcp(self, data: bytes, addr: Address) -> None:
-        if len(data) > MAX_PACKET or not self._admit_reports(data, addr):
+        if len(data) > MAX_PACKET or not self._rtcp_latch.may_be(addr):
             self.side.drop()
-        elif self.side.hear_reports(data):
-            self._last_report, self._reported_at = data, time.monotonic()
+            return
+        packet = self._open_control(data, addr)
+        if not packet:
+            return
+        if not self._admit_reports(packet, addr):
+            self.side.drop()
+        elif self.side.hear_reports(packet):
+            self._last_report, self._reported_at = packet, time.monotonic()
+
+    def _open_control(self, data: bytes, addr: Address) -> bytes:
+        """What a datagram on RTCP's port holds; nothing, if it is not the peer's or a record."""
+        contexts = self._shield.contexts
+        if contexts is None or not data:
+            return data
+        if is_dtls(data[0]):
+            self._shield.hear_record(data, addr, control=True)
+            return b""
+        return bytes(self._view[: contexts.unprotect_control(data)])
+
+    def _proven(self, addr: Address, control: bool) -> None:
+        if control or self._is_muxed:
+            self._rtcp_latch.prove(addr)
+        if not control:
+            self._latch.prove(addr)
+            self._follow()
+            self.side.connected()
+
+    def _write_record(self, record: bytes, addr: Address | None, control: bool) -> None:
+        """Send a part of a handshake; what is lost is sent again."""
+        addr = addr or (self._rtcp_latch.target if control else self._target)
+        if addr is not None and self._sockets:
+            with contextlib.suppress(OSError):
+                self._sockets[1 if control else 0].sendto(record, addr)
 
     def _admit_reports(self, data: bytes, addr: Address) -> bool:
         """Reports come from where the speech does, and later ones from where the first did."""
@@ -220,9 +300,13 @@ class RtpLeg:
         target = self._rtcp_latch.target
         if target is None or not self._sockets:
             return
-        muxed = self._remote is not None and self._remote.rtcp_mux
+        if self._shield.contexts is not None:
+            self.side.buffer[: len(packet)] = packet
+            packet = bytes(self._view[: self._shield.contexts.protect_control(len(packet))])
+            if not packet:
+                return
         try:
-            self._sockets[0 if muxed else 1].sendto(packet, target)
+            self._sockets[0 if self._is_muxed else 1].sendto(packet, target)
         except OSError:
             # A courtesy: the next report tells the same, and signalling tells the end.
             return

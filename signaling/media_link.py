@@ -14,6 +14,7 @@ from media.engine import (
     MediaEngine,
     MediaEvent,
     Profile,
+    Security,
     Silent,
 )
 from signaling.call_actions import (
@@ -81,9 +82,17 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
 class MediaLink:
     """One call's view of the engine; keeps the last figures of the legs that it closed."""
 
-    def __init__(self, engine: MediaEngine, call: Call, music: str | None = None) -> None:
-        """`music` is the file that whoever is held hears."""
+    def __init__(
+        self,
+        engine: MediaEngine,
+        call: Call,
+        music: str | None = None,
+        *,
+        srtp: Security = Security.OPTIONAL,
+    ) -> None:
+        """`music` is the file that whoever is held hears; `srtp` is for legs to SIP phones."""
         self._engine = engine
+        self._srtp = srtp
         self._call = call
         self._sources = {Heard.OTHER: None, Heard.MUSIC: music, Heard.NOTHING: SILENCE}
         self.figures: dict[str, Figures] = {}
@@ -168,6 +177,7 @@ class MediaLink:
             offer=action.offer,
             codecs=codecs,
             peer=endpoint.host,
+            security=self._srtp,
         )
 
     def _refused(self, action: MediaAction, reason: EndReason, error: PeerError) -> Event | None:

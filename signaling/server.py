@@ -9,6 +9,7 @@ from aiohttp import web
 from media.addresses import host_addresses
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.codec import prepare as prepare_codecs
+from media.engine import Security
 from media.music import find_music
 from signaling.admin_api import add_admin_api
 from signaling.api import add_api
@@ -212,6 +213,7 @@ def _switching(config: Config, own_domains: frozenset[str]) -> Switching:
         direct=config.calls.direct == "always",
         emergency_numbers=config.calls.emergency_numbers,
         hold_music=find_music(config.calls.hold_music),
+        srtp=Security(config.sip.srtp),
     )
 
 

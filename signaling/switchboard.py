@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-from media.engine import MediaEngine, MediaEvent
+from media.engine import MediaEngine, MediaEvent, Security
 from signaling import call_figures
 from signaling.call_actions import Finish, LegAction
 from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
@@ -78,6 +78,8 @@ class Switching:
     emergency_numbers: Collection[str] = ()
     hold_music: str | None = None
     """The file that whoever is held hears."""
+    srtp: Security = Security.OPTIONAL
+    """How the sound of SIP phones is encrypted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,8 @@ class Switchboard:
             music=self._settings.hold_music is not None,
         )
         invitation = Invitation(call, party, to, time.time() + ring_seconds)
-        link = MediaLink(self._engine, state, self._settings.hold_music)
+        settings = self._settings
+        link = MediaLink(self._engine, state, settings.hold_music, srtp=settings.srtp)
         mailbox = Mailbox(state, invitation, link, self._services)
         self._calls[call] = mailbox
         self._made_by[caller.account] += 1

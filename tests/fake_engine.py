@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from media.engine import Direction, Figures, IceCandidate, MediaEvent, Profile
+from media.engine import Direction, Figures, IceCandidate, MediaEvent, Profile, Security
 from signaling.shared.errors import MediaError
 
 CODECS = ("opus/48000/2", "PCMU/8000")
@@ -45,6 +45,7 @@ class FakeEngine:
         offer: str | None = None,
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
+        security: Security = Security.NONE,
     ) -> str:
         await self._ask("open", leg)
         self.held[leg] = profile

@@ -49,13 +49,13 @@ LAYERS: dict[str, dict[Layer, str]] = {
     },
     "media": {
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge music player ports reporter rtp_leg side
-            sounds/* watch webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp music player ports reporter rtp_leg
+            rtp_shield side sounds/* srtp watch webrtc_leg
         """,
         Layer.CORE: """
-            candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter latch
-            libopus negotiate opus packet pcm places quality reception resample rtcp sdp stun
-            transcode
+            candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
+            latch libopus negotiate opus packet pcm places quality reception resample rtcp sdes sdp
+            stun transcode
         """,
     },
     "push": {

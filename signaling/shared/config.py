@@ -51,6 +51,8 @@ class Sip:
     advertised_address: str | None = None
     # What a phone gets that asks to be woken by a service that is not set up (RFC 8599).
     unsupported_push: Literal["refuse", "ignore"] = "refuse"
+    # How phones' sound is encrypted: "optional" takes what a phone offers, and offers keys.
+    srtp: Literal["none", "optional", "required", "dtls"] = "optional"
 
 
 @dataclass(frozen=True, slots=True)

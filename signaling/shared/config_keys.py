@@ -57,6 +57,11 @@ KEYS: dict[str, Key] = {
     "sip.host": Key("text", allowed.address, "an IP address"),
     "sip.port": _PORT,
     "sip.advertised_address": _HOST,
+    "sip.srtp": Key(
+        "text",
+        allowed.one_of("none", "optional", "required", "dtls"),
+        '"none", "optional", "required" or "dtls"',
+    ),
     "sip.unsupported_push": Key("text", allowed.one_of("refuse", "ignore"), '"refuse" or "ignore"'),
     "media.host": Key("text", allowed.address_or_auto, '"auto" or an IP address'),
     "media.advertised_address": Key("text", allowed.address, "an IP address"),

@@ -45,6 +45,8 @@ module_path {modules}
 module {module}.so
 module aufile.so
 module sndfile.so
+module srtp.so
+module dtls_srtp.so
 module_tmp uuid.so
 module_tmp account.so
 module_app menu.so
@@ -59,7 +61,7 @@ statmode_default off
 ACCOUNT = (
     '"{user}" <sip:{user}@{domain};transport=tcp>;auth_user={user};auth_pass={secret}'
     ';outbound="sip:127.0.0.1:{registrar};transport=tcp";audio_codecs={codec}'
-    ";regint=120;answermode={answers};ptime=20\n"
+    ";regint=120;answermode={answers};ptime=20{encryption}\n"
 )
 
 
@@ -73,6 +75,8 @@ class Set:
     ports: Ports
     codec: str
     auto_answer: bool = False
+    encryption: str = ""
+    """By its own name: `srtp-mand`, `dtls_srtp`; it takes no other calls then."""
     domain: str = "wsphone.local"
 
     def write(self, folder: Path, speech: Path) -> None:
@@ -94,6 +98,7 @@ class Set:
             registrar=self.registrar,
             codec=name,
             answers="auto" if self.auto_answer else "manual",
+            encryption=f";mediaenc={self.encryption}" if self.encryption else "",
         )
         folder.mkdir(exist_ok=True)
         (folder / "config").write_text(configuration)

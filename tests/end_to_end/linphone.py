@@ -36,7 +36,8 @@ sip_tls_port=0
 use_ipv6=0
 guess_hostname=0
 contact="{user}" <sip:{user}@127.0.0.1>
-media_encryption=none
+media_encryption={encryption}
+media_encryption_mandatory={encryption_mandatory}
 default_proxy={default_proxy}
 [rtp]
 bind_address=127.0.0.1
@@ -103,6 +104,8 @@ class Line:
     transport: str = "udp"
     contact_parameters: str = ""
     """What stands on its Contact URI: how it is woken by push."""
+    encryption: str = "none"
+    """By its own name: `srtp`, `dtls`; it takes no other calls then."""
     instance: str | None = None
     """The UUID by which it is known again; without it each start makes another one."""
     settings_from: str | None = None
@@ -118,6 +121,8 @@ class Line:
             rtp_port_max=self.rtp_port + 98,
             default_proxy=-1 if self.registrar is None else 0,
             max_calls=self.max_calls,
+            encryption=self.encryption,
+            encryption_mandatory=int(self.encryption != "none"),
         )
         if self.instance is not None:
             text += f"uuid={self.instance}\n"

@@ -31,6 +31,7 @@ def quick(
     port_max: int = 31999,
     silent_seconds: float = 30.0,
     report_seconds: float = 5.0,
+    connect_seconds: float = 5.0,
     max_transcoded: int = 0,
     browser_codec: str = "auto",
 ) -> MediaSettings:
@@ -42,7 +43,7 @@ def quick(
         port_max=port_max,
         silent_seconds=silent_seconds,
         report_seconds=report_seconds,
-        connect_seconds=5.0,
+        connect_seconds=connect_seconds,
         max_transcoded=max_transcoded,
         browser_codec=browser_codec,
     )
