@@ -12,6 +12,7 @@ from signaling.call_actions import (
     ShowAnswer,
     ShowCandidates,
     ShowDigits,
+    ShowEarly,
     ShowEnd,
     ShowLateEnd,
     ShowOffer,
@@ -64,8 +65,8 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             return CallProgress(call=call, state="ringing")
         case ShowWaking():
             return CallProgress(call=call, state="waking")
-        case ShowAnswer(media=media, answer=answer):
-            return CallAnswered(call=call, media=media, answer=answer)
+        case ShowEarly() | ShowAnswer():
+            return _answered(call, action)
         case ShowOffer(media=media, offer=offer):
             return MediaOffered(call=call, media=media, offer=offer)
         case ShowCandidates(media=media, candidates=candidates, end=end):
@@ -85,3 +86,13 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
                 by=by.value,
                 seconds=round(seconds, 3),
             )
+
+
+def _answered(call: str, action: ShowEarly | ShowAnswer) -> Event:
+    """A PeerConnection takes one answer: a repeated one is left out."""
+    media = action.media
+    answer = None if action.repeated else action.answer
+    if isinstance(action, ShowAnswer):
+        return CallAnswered(call=call, media=media, answer=answer)
+    known = media if answer is not None else None
+    return CallProgress(call=call, state="early", media=known, answer=answer)

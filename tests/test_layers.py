@@ -38,8 +38,9 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sip.transport
         """,
         Layer.CORE: """
-            branches call call_actions call_digits call_events call_model call_report call_setup
-            call_state call_talk call_wake guard metric_labels route session throttle timeline
+            branches call call_actions call_digits call_early call_events call_model call_report
+            call_setup call_state call_talk call_wake guard metric_labels route session throttle
+            timeline
             sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing
             sip.gate sip.info sip.leg sip.leg_table sip.message sip.pn sip.registrar sip.reinvite
             sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
