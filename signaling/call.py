@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from signaling import call_digits as keys
+from signaling import call_early as early
 from signaling import call_hold as hold
 from signaling import call_setup as setup
 from signaling import call_talk as talk
@@ -21,6 +22,7 @@ from signaling.call_events import (
     Detached,
     DigitHeard,
     DtmfAsked,
+    EarlyAnswered,
     Event,
     Found,
     HoldAsked,
@@ -76,6 +78,7 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     Rang:            (ignore,                setup.rang,            ignore,                ignore,                    ignore),
     Accepted:        (setup.refuse_early,    setup.claim,           setup.claim_again,     setup.claim_again,         setup.refuse_over),
     Answered:        (setup.refuse_early,    setup.answer_ringing,  setup.answer_claimed,  setup.answer_again,        setup.refuse_over),
+    EarlyAnswered:   (ignore,                early.answered,        ignore,                ignore,                    ignore),
     Rejected:        (ignore,                setup.reject,          setup.reject_claimed,  talk.hang_up_again,        ignore),
     HungUp:          (setup.hang_up_early,   setup.hang_up_early,   setup.hang_up_early,   talk.hang_up,              ignore),
     Left:            (setup.leave_early,     setup.leave_early,     setup.leave_early,     talk.leave,                ignore),
@@ -89,10 +92,10 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     TonesSent:       (ignore,                ignore,                ignore,                keys.tones_sent,           ignore),
     TonesRefused:    (ignore,                ignore,                ignore,                keys.tones_refused,        ignore),
     MediaOpened:     (close_late,            setup.branch_opened,   setup.caller_opened,   talk.negotiation_opened,   close_late),
-    MediaAccepted:   (ignore,                ignore,                setup.answer_accepted, talk.negotiation_accepted, ignore),
+    MediaAccepted:   (ignore,                early.accepted,                  setup.answer_accepted, talk.negotiation_accepted, ignore),
     MediaRefused:    (ignore,                setup.branch_refused,  setup.connect_refused, talk.negotiation_refused,  ignore),
-    MediaConnected:  (ignore,                ignore,                talk.connected,        talk.connected,            ignore),
-    MediaLost:       (ignore,                ignore,                talk.lost,             talk.lost,                 ignore),
+    MediaConnected:  (ignore,                early.connected,               talk.connected,        talk.connected,            ignore),
+    MediaLost:       (ignore,                early.lost,                     talk.lost,             talk.lost,                 ignore),
     DigitHeard:      (ignore,                ignore,                ignore,                keys.digit_heard,          ignore),
     ChangeAsked:     (ignore,                ignore,                talk.change_early,     talk.change_asked,         ignore),
     Changed:         (ignore,                ignore,                ignore,                talk.changed,              ignore),

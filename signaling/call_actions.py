@@ -160,10 +160,26 @@ class ShowLateEnd:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowAnswer:
+class ShowEarly:
+    """The caller is about to hear the callee's phone, which nobody has answered.
+
+    `repeated`: it was told so before, with this answer, and went back to ringing.
+    """
+
     leg: str
     media: int
     answer: str
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAnswer:
+    """`repeated`: the leg has this answer already, from ShowEarly."""
+
+    leg: str
+    media: int
+    answer: str
+    repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +252,7 @@ LegAction = (
     | SendPush
     | RememberEnd
     | ShowLateEnd
+    | ShowEarly
     | ShowAnswer
     | ShowOffer
     | ShowCandidates

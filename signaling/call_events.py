@@ -67,6 +67,18 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class EarlyAnswered:
+    """A phone that rings describes sound that it makes before anybody answers.
+
+    `media` tells which ring of several it is about.
+    """
+
+    leg: str
+    answer: str
+    media: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Rejected:
     """`media` tells which ring of several is refused, where the endpoint knows.
 
@@ -305,6 +317,7 @@ Event = (
     | Rang
     | Accepted
     | Answered
+    | EarlyAnswered
     | Rejected
     | HungUp
     | Left

@@ -117,6 +117,10 @@ class Leg:
     media: int
     offer: str | None = None
     """The offer it made (a caller) or was made (a callee), at generation `media`."""
+    answer: str | None = None
+    """How a caller's offer was answered, once it was: at the answer, or for early media."""
+    codec: str | None = None
+    """What its media agreed on before the call was answered."""
     candidates: list[Candidate] = field(default_factory=list)
     """What it trickled so far, kept for whoever joins its media later."""
     candidates_ended: bool = False

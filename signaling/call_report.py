@@ -42,6 +42,7 @@ WORDS = {
     What.PUSH_GIVEN_UP: "is reached by no push",
     What.TOLD_WAKING: "is told that a phone is woken",
     What.TOLD_RINGING: "is told that it rings",
+    What.TOLD_EARLY: "hears sound from before the answer",
     What.TOLD_ANSWER: "is told of the answer",
     What.TOLD_END: "is told of the end",
     What.STOPPED: "the server stops the call",

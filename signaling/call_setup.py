@@ -1,10 +1,10 @@
 """The rules of a call until it is answered: who rings, who wins, who is told what."""
 
+from signaling import call_early as early
 from signaling import call_wake as waking
 from signaling.call_actions import (
     AcceptMedia,
     CloseMedia,
-    FeedCandidates,
     FindEndpoints,
     JoinMedia,
     OpenMedia,
@@ -102,6 +102,9 @@ def _kept_candidates(to: str, media: int, leg: Leg) -> ShowCandidates:
 
 
 def branch_opened(call: Call, event: MediaOpened, now: float) -> None:
+    if event.leg == call.caller:
+        early.caller_opened(call, event)
+        return
     leg = call.leg(event.leg)
     if leg is None or leg.state is not LegState.NEW or leg.media != event.media:
         call.do(CloseMedia(event.leg, event.media))
@@ -113,8 +116,10 @@ def branch_opened(call: Call, event: MediaOpened, now: float) -> None:
 
 def branch_refused(call: Call, event: MediaRefused, now: float) -> None:
     leg = call.leg(event.leg)
-    if leg is not None and not leg.caller:
+    if leg is not None and leg.state is LegState.NEW:
         waking.branch_failed(call, leg, event.reason, EndedBy.SERVER, now)
+    elif event.leg == call.caller:
+        early.caller_refused(call)
 
 
 def rang(call: Call, event: Rang, now: float) -> None:
@@ -125,7 +130,7 @@ def rang(call: Call, event: Rang, now: float) -> None:
     if leg.state is LegState.INVITED:
         leg.state = LegState.RINGING
         ringing = [other for other in call.branches() if other.state is LegState.RINGING]
-        if len(ringing) == 1:
+        if len(ringing) == 1 and not call.early:
             call.do(ShowRinging(call.caller))
 
 
@@ -210,6 +215,9 @@ def answer_accepted(call: Call, event: MediaAccepted, now: float) -> None:
     if event.leg != call.winner:
         return
     caller = call.caller_leg()
+    if caller.answer is not None:
+        _join(call, caller, caller.answer, now, repeated=True)
+        return
     call.codec = event.codec
     call.do(OpenMedia(caller.id, caller.media, offer=caller.offer, codecs=(event.codec,)))
 
@@ -218,13 +226,15 @@ def caller_opened(call: Call, event: MediaOpened, now: float) -> None:
     if event.leg != call.caller or call.winner is None:
         call.do(CloseMedia(event.leg, event.media))
         return
-    caller, winner = call.caller_leg(), call.legs[call.winner]
-    caller.engine.append(event.media)
-    if caller.candidates:
-        call.do(FeedCandidates(caller.id, caller.media, tuple(caller.candidates)))
+    early.note_caller(call, event)
+    _join(call, call.caller_leg(), event.sdp, now)
+
+
+def _join(call: Call, caller: Leg, answer: str, now: float, *, repeated: bool = False) -> None:
+    winner = call.legs[call.winner or ""]
     _talk(call, now)
     # Joined last: when that fails the call ends, and nobody is told of an answer after the end.
-    call.do(ShowAnswer(caller.id, caller.media, event.sdp))
+    call.do(ShowAnswer(caller.id, caller.media, answer, repeated))
     call.do(JoinMedia(caller.id, caller.media, winner.id, winner.media))
 
 

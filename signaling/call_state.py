@@ -41,6 +41,8 @@ class Call:
     mode: Mode = Mode.DIRECT
     winner: str | None = None
     codec: str | None = None
+    early: list[str] = field(default_factory=list)
+    """Callee's legs that sound before the answer, as they began to: the last one is heard."""
     answered_at: float | None = None
     negotiation: Negotiation | None = None
     music: bool = False

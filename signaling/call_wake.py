@@ -3,6 +3,7 @@
 from hashlib import sha256
 
 from signaling.call_actions import OpenMedia, SendPush, ShowWaking
+from signaling.call_early import fall_back
 from signaling.call_events import PushReported, WakingFailed
 from signaling.call_model import (
     Clock,
@@ -90,6 +91,8 @@ def branch_failed(call: Call, leg: Leg, reason: EndReason, by: EndedBy, now: flo
     wake_sleepers(call)
     if not call.branches():
         call.end(best(_reasons(call)), by, now)
+    else:
+        fall_back(call)
 
 
 def let_sleep(call: Call, leg: Leg, reason: EndReason, by: EndedBy, now: float) -> None:
@@ -135,4 +138,5 @@ def ring_anew(call: Call, known: Leg, endpoint: Endpoint) -> None:
     call.close_media(known)
     leg = Leg(endpoint, caller=False, state=LegState.NEW, media=known.media + 1)
     call.legs[leg.id] = leg
+    fall_back(call)
     call.do(OpenMedia(leg.id, leg.media, within=call.caller_leg().offer))

@@ -13,6 +13,7 @@ from signaling.call_actions import (
     ShowAnswer,
     ShowCandidates,
     ShowDigits,
+    ShowEarly,
     ShowEnd,
     ShowHeld,
     ShowLateEnd,
@@ -67,8 +68,8 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             return CallProgress(call=call, state="ringing")
         case ShowWaking():
             return CallProgress(call=call, state="waking")
-        case ShowAnswer(media=media, answer=answer):
-            return CallAnswered(call=call, media=media, answer=answer)
+        case ShowEarly() | ShowAnswer():
+            return _answered(call, action)
         case ShowOffer(media=media, offer=offer):
             return MediaOffered(call=call, media=media, offer=offer)
         case ShowCandidates(media=media, candidates=candidates, end=end):
@@ -97,3 +98,13 @@ def _from_other_side(call: str, action: ShowDigits | ShowHeld) -> Event:
             return DtmfReceived(call=call, digits=digits)
         case ShowHeld(held=held, by=by):
             return CallHeld(call=call, held=held, by=by.value)
+
+
+def _answered(call: str, action: ShowEarly | ShowAnswer) -> Event:
+    """A PeerConnection takes one answer: a repeated one is left out."""
+    media = action.media
+    answer = None if action.repeated else action.answer
+    if isinstance(action, ShowAnswer):
+        return CallAnswered(call=call, media=media, answer=answer)
+    known = media if answer is not None else None
+    return CallProgress(call=call, state="early", media=known, answer=answer)

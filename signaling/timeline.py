@@ -12,6 +12,7 @@ from signaling.call_actions import (
     Ring,
     SendPush,
     ShowAnswer,
+    ShowEarly,
     ShowEnd,
     ShowOffer,
     ShowRinging,
@@ -97,6 +98,8 @@ class What(StrEnum):
     """No push reached the device, and none is tried any more."""
     TOLD_WAKING = "told_waking"
     TOLD_RINGING = "told_ringing"
+    TOLD_EARLY = "told_early"
+    """The caller is let hear a phone that nobody has answered yet."""
     TOLD_ANSWER = "told_answer"
     TOLD_END = "told_end"
     STOPPED = "stopped"
@@ -201,6 +204,7 @@ NOTES: dict[type[Event] | type[Action], Callable[[Any], Note | None]] = {
     WakingFailed: lambda event: Note(What.PUSH_GIVEN_UP, word(event.reason)),
     ShowWaking: _says(What.TOLD_WAKING),
     ShowRinging: _says(What.TOLD_RINGING),
+    ShowEarly: _says(What.TOLD_EARLY),
     ShowAnswer: _says(What.TOLD_ANSWER),
     ShowEnd: _why(What.TOLD_END),
     Stopped: _why(What.STOPPED),

@@ -16,6 +16,7 @@ from signaling.call_events import (
     Detached,
     DigitHeard,
     DtmfAsked,
+    EarlyAnswered,
     Event,
     HoldAsked,
     HungUp,
@@ -73,6 +74,17 @@ def report_failure(leg: str) -> Move:
     return step
 
 
+def sound_early(leg: str) -> Move:
+    """A phone sounds before anybody answers."""
+
+    def step(lab: Lab) -> None:
+        if leg in lab.call.legs:
+            media = lab.call.legs[leg].media
+            lab.do(EarlyAnswered(leg, "early answer", media), MediaConnected(leg, media))
+
+    return step
+
+
 def connect_everything(lab: Lab) -> None:
     for leg, media in sorted(lab.engine.held):
         lab.do(MediaConnected(leg, media))
@@ -109,6 +121,7 @@ def steps(draw: st.DrawFn) -> tuple[str, Move]:
         "reports failure": report_failure(leg),
         "presses": DtmfAsked(leg, media, "12", 120),
         "answers what is open": answer_open_offer,
+        "is heard early": sound_early(leg),
         "connects": connect_everything,
         "is heard": DigitHeard(leg, media, "5"),
         "changes": ChangeAsked(leg, "offer"),

@@ -180,7 +180,12 @@ class App {
   #listen() {
     this.#logout.addEventListener('click', () => this.#leave());
     this.#return.addEventListener('click', () => this.#begin());
-    window.addEventListener('online', () => this.session.nudge());
+    window.addEventListener('online', () => this.#networkChanged());
+    // Wi-Fi to mobile network: nothing is offline in between. Not every browser tells.
+    /** @type {{ connection?: EventTarget }} */ (navigator).connection?.addEventListener(
+      'change',
+      () => this.#networkChanged(),
+    );
     window.addEventListener('offline', () => {
       this.session.nudge();
       this.#renderConnection();
@@ -192,6 +197,11 @@ class App {
     for (const touch of ['pointerdown', 'keydown']) {
       document.addEventListener(touch, () => this.screen.touched());
     }
+  }
+
+  #networkChanged() {
+    this.session.nudge();
+    this.phone.nudge();
   }
 
   #visible() {

@@ -242,6 +242,11 @@ export class Call {
 
   // --- coming back
 
+  /** The network may be another one: the sound is not to wait until the browser finds out. */
+  nudge() {
+    if (this.state === 'talking') this.#take(this.#media.check());
+  }
+
   /**
    * Go on where the server says that the call is: after a reload of the page, when the microphone
    * and every path are gone, or in a new session, when events may have been lost.

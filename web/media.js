@@ -140,6 +140,11 @@ export class Media {
     if (!this.#healthy()) await this.renew();
   }
 
+  /** The network may be another one. */
+  async check() {
+    if (this.#due) await this.current?.check();
+  }
+
   /**
    * Offer generation after generation until one connects or the call is given up.
    * @param {number} [waitMs] before the first

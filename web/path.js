@@ -17,6 +17,8 @@ export const MOST_CANDIDATES = 20;
 const BATCH_MS = 40;
 // A path that loses its peer for longer is given up: a new one through the new network is quicker.
 const LOST_MS = 3_000;
+// Speech comes every 20 ms, and even a sender that saves silence is heard twice in this time.
+const CHECK_MS = 800;
 
 /** @param {string | undefined} sdp @returns {string} */
 function known(sdp) {
@@ -119,6 +121,20 @@ export class Path {
   /** @param {MediaStreamTrack} track the microphone from now on */
   async replaceMicrophone(track) {
     await this.pc.getSenders()[0]?.replaceTrack(track);
+  }
+
+  /** The network may be another one: give the path up at once if nothing comes by it any more. */
+  async check() {
+    if (this.state !== 'connected') return;
+    const before = await this.#bytesHeard();
+    await new Promise((resolve) => window.setTimeout(resolve, CHECK_MS));
+    if (this.state === 'connected' && (await this.#bytesHeard()) === before) this.#become('failed');
+  }
+
+  async #bytesHeard() {
+    const stats = [...(await this.pc.getStats()).values()];
+    const pairs = stats.filter((entry) => entry.type === 'candidate-pair');
+    return pairs.reduce((sum, pair) => sum + (pair.bytesReceived ?? 0), 0);
   }
 
   close() {

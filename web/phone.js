@@ -164,13 +164,18 @@ export class Phone {
     this.dismiss();
   }
 
+  /** The network may be another one. */
+  nudge() {
+    for (const call of this.calls()) call.nudge();
+  }
+
   // --- what the session says
 
   /** @param {import('./protocol.js').Opened} opened @param {boolean} reloaded the page is new */
   opened(opened, reloaded) {
     this.#iceServers = opened.ice_servers;
     this.#spare.drop();
-    if (opened.resumed && !reloaded) return;
+    if (opened.resumed && !reloaded) return this.nudge();
     for (const call of this.calls()) {
       const listed = opened.calls.find((entry) => entry.call === call.id);
       void this.#recover(call, listed ?? null, !opened.resumed);

@@ -18,6 +18,7 @@ const TONES = /** @type {Record<string, string>} */ ({
   media_connected: 'good',
   push_accepted: 'good',
   told_ringing: 'good',
+  told_early: 'good',
   told_answer: 'good',
   unroutable: 'bad',
   refused: 'bad',

@@ -8,6 +8,7 @@ from signaling.call_actions import (
     RefuseChange,
     Ring,
     ShowAnswer,
+    ShowEarly,
     ShowEnd,
     ShowLateEnd,
     ShowRinging,
@@ -19,6 +20,7 @@ from signaling.call_events import (
     ChangeAsked,
     Changed,
     ChangeRefused,
+    EarlyAnswered,
     Event,
     HungUp,
     KeyPressed,
@@ -92,11 +94,11 @@ class PhoneCalls:
                 self._called[name] = f"{name}/{media}"
                 if not self._call(invitation, endpoint, f"{name}/{media}", offer):
                     self._switchboard.post(invitation.call, Left(endpoint.id))
-            case ShowRinging():
-                agent.do(lambda stack, now: stack.ring(leg, 180, now=now))
-            case ShowWaking():
-                agent.do(lambda stack, now: stack.ring(leg, 182, now=now))
+            case ShowRinging() | ShowWaking() | ShowEarly():
+                code, sdp = _progress(action)
+                agent.do(lambda stack, now: stack.ring(leg, code, sdp=sdp, now=now))
             case ShowAnswer(answer=answer):
+                # Where it repeats an early one it has to be the same (RFC 3261 13.2.1).
                 agent.do(lambda stack, now: stack.answer(leg, answer, now=now))
             case ProposeChange() | RefuseChange():
                 self._change(leg, action)
@@ -213,6 +215,8 @@ class PhoneCalls:
         told = self._translate(event, call, endpoint, media)
         if told is not None:
             self._switchboard.post(call, told)
+        if isinstance(event, sip.Ringing) and event.sdp is not None:
+            self._switchboard.post(call, EarlyAnswered(endpoint, event.sdp, media))
 
     def _translate(
         self, event: LegEvent, call: str, endpoint: str, media: int | None
@@ -234,6 +238,16 @@ class PhoneCalls:
             case sip.Ended():
                 return Left(endpoint)
         return _while_talking(event, endpoint)
+
+
+def _progress(action: ShowRinging | ShowWaking | ShowEarly) -> tuple[int, str | None]:
+    """The provisional answer, and its body, that says how far a call is."""
+    match action:
+        case ShowEarly(answer=answer):
+            return 183, answer
+        case ShowWaking():
+            return 182, None
+    return 180, None
 
 
 def _while_talking(event: LegEvent, endpoint: str) -> Event | None:

@@ -57,6 +57,67 @@ async def test_a_dead_path_is_replaced_under_the_same_stream(page: Page) -> None
     assert told == ["lost", [2, 2], True, 0]
 
 
+async def test_a_path_that_hears_nothing_in_a_new_network_is_replaced(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { alice, a, b } = await talking();
+        alice.phone.nudge();
+        await new Promise((resolve) => setTimeout(resolve, 1200));
+        const alive = a.snapshot().media;
+        a.pc.getStats = async () => new Map([['P', { type: 'candidate-pair', bytesReceived: 7 }]]);
+        alice.phone.opened({ resumed: true, calls: [], ice_servers: [] }, false);
+        await until(() => a.sound === 'lost');
+        await until(() => a.sound === 'connected' && b.sound === 'connected');
+        return [alive, a.snapshot().media, b.snapshot().media];""",
+    )
+    assert told == [1, 2, 2]
+
+
+async def test_sound_before_the_answer_silences_the_ringing_tone_until_it_ends(page: Page) -> None:
+    """The phones of the lab answer at once: bob's answer comes to alice before its time."""
+    told = await lab(
+        page,
+        """
+        const line = new Switch();
+        const { phone: alice } = line.add('alice');
+        const { phone: bob } = line.add('bob');
+        await alice.dial('bob');
+        const call = alice.active;
+        await until(() => alice.tone === 'ringback');
+        const tones = [];
+        const progress = (more) => {
+          alice.event('call.progress', { call: call.id, ...more });
+          tones.push([call.state, alice.tone]);
+        };
+        const tell = line.tell.bind(line);
+        const held = new Promise((resolve) => {
+          line.tell = (who, method, params) =>
+            method === 'call.answered' ? resolve(params) : tell(who, method, params);
+        });
+        await until(() => bob.incoming.length === 1);
+        await bob.accept(bob.incoming[0]);
+        const { media, answer } = await held;
+        progress({ state: 'early', media, answer });
+        await until(() => call.sound === 'connected');
+        const [track] = call.remoteStream.getTracks();
+        progress({ state: 'ringing' });
+        progress({ state: 'early' });
+        alice.event('call.answered', { call: call.id, media, answer: null });
+        return {
+          tones, state: call.state, tone: alice.tone, media: call.snapshot().media,
+          same: call.remoteStream.getTracks()[0] === track,
+        };""",
+    )
+    assert told == {
+        "tones": [["ringing", None], ["ringing", "ringback"], ["ringing", None]],
+        "state": "talking",
+        "tone": None,
+        "media": 1,
+        "same": True,
+    }
+
+
 async def test_two_offers_at_once_end_in_one_path(page: Page) -> None:
     told = await lab(
         page,

@@ -87,6 +87,7 @@ export const timelineDe = {
     push_given_up: 'ist durch keinen Push zu erreichen',
     told_waking: 'hört, dass ein Telefon geweckt wird',
     told_ringing: 'hört, dass es klingelt',
+    told_early: 'hört Ton von vor der Antwort',
     told_answer: 'hört von der Antwort',
     told_end: 'hört vom Ende',
     stopped: 'bricht den Anruf ab',

@@ -92,6 +92,7 @@ export const timelineEn = {
     push_given_up: 'is reached by no push',
     told_waking: 'hears that a phone is woken',
     told_ringing: 'hears that it rings',
+    told_early: 'hears sound from before the answer',
     told_answer: 'hears of the answer',
     told_end: 'hears of the end',
     stopped: 'stops the call',
