@@ -35,7 +35,7 @@ screenshots: needs
 	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end/test_first_run.py
 	cp build/screenshots/*.png docs/screenshots/
 
-needs: .venv/test-installed
+needs: .venv/test-installed build/node/installed
 	PYTHON=$(BIN)/python tests/install-needs
 
 clean:
@@ -50,4 +50,11 @@ clean:
 .venv/test-installed: .venv/installed
 	PYTHON=$(BIN)/python tests/install-needs
 	$(PIP) --editable '.[test]'
+	touch $@
+
+# what checks the page; here, because the end-to-end tests run where nothing can be fetched
+build/node/installed: tests/web/package.json tests/web/package-lock.json | .venv/test-installed
+	mkdir -p $(@D)
+	cp $^ $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@

@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.ports import Ports
 from tests.end_to_end.process import Program, ProgramFailed
+from tests.end_to_end.tape import excerpt
 from tests.end_to_end.waiting import eventually
 
 MODULES = Path("/usr/lib/baresip/modules")
@@ -139,7 +142,19 @@ class Baresip:
     @property
     def recording(self) -> Path:
         """What it heard in its last call."""
-        return max(self._folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime)
+        return max(self._tapes(), key=lambda path: path.stat().st_mtime)
+
+    @asynccontextmanager
+    async def hearing(self, path: Path) -> AsyncIterator[None]:
+        """Record what it hears in its call while the block runs, to a WAV file."""
+
+        # It has no tape before its media are up, which DTLS takes a while for.
+        async def look() -> list[Path]:
+            return self._tapes()
+
+        await eventually(look, bool)
+        async with excerpt(self.recording, path):
+            yield
 
     async def registered(self) -> None:
         """Wait until the registrar has accepted it."""
@@ -193,6 +208,9 @@ class Baresip:
         await self._program.stop()
         self._writer.close()
         await self._listener
+
+    def _tapes(self) -> list[Path]:
+        return list(self._folder.glob("dump-*-dec.wav"))
 
     async def _connect(self) -> None:
         async def look() -> bool:

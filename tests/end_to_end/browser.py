@@ -234,7 +234,7 @@ class Softphone:
         return str(await self.page.evaluate(INBOUND_CODEC))
 
     @asynccontextmanager
-    async def recording(self, path: Path) -> AsyncIterator[None]:
+    async def hearing(self, path: Path) -> AsyncIterator[None]:
         """Record what the page hears while the block runs, to a WAV file."""
         await self.page.evaluate(START_RECORDING)
         yield

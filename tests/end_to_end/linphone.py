@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.end_to_end.process import Program, ProgramFailed
+from tests.end_to_end.tape import excerpt
 from tests.end_to_end.waiting import eventually
 
 # name, clock rate, channels: as Linphone lists them
@@ -241,6 +243,10 @@ class Linphone:
 
     async def talks(self, *, since: int = 0) -> None:
         await self.expect(r"Media streams established", since=since)
+
+    def hearing(self, path: Path) -> AbstractAsyncContextManager[None]:
+        """Record what it hears in its call while the block runs, to a WAV file."""
+        return excerpt(self.recording, path)
 
     async def hears_tone(self, digit: str, *, since: int = 0) -> int:
         """Wait for one telephone-event; returns the mark behind it."""

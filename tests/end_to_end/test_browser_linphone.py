@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.audio import assert_heard
 from tests.end_to_end.browser import Ended, Softphone
 from tests.end_to_end.conftest import StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY, Linphone
@@ -56,7 +55,7 @@ async def test_alice_calls_a_linphone_and_both_hear_each_other(
     await alice.talks()
     await bob.talks()
 
-    await hear(tmp_path, (alice, sounds.b))
+    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
     assert await alice.codec() == carried
     await bob.told_by_reports()
     figures = await alice.figures()
@@ -67,7 +66,6 @@ async def test_alice_calls_a_linphone_and_both_hear_each_other(
 
     by = "caller" if who == ALICE_HANGS_UP else "callee"
     assert ends == (Ended("hangup", by), ENDED_NORMALLY)
-    assert_heard(bob.recording, sounds.a.once)
 
 
 @CODECS
@@ -87,13 +85,12 @@ async def test_a_linphone_calls_alice_who_clicks_accept(
     await alice.talks()
     await bob.talks()
 
-    await hear(tmp_path, (alice, sounds.b))
+    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
     assert await alice.codec() == carried
     ends = await hang_up(alice, bob, who)
 
     by = "callee" if who == ALICE_HANGS_UP else "caller"
     assert ends == (Ended("hangup", by), ENDED_NORMALLY)
-    assert_heard(bob.recording, sounds.a.once)
 
 
 async def test_the_keypad_reaches_a_linphone_as_telephone_events(

@@ -33,7 +33,7 @@ async def shows(alice: Softphone, text: str) -> None:
 
 
 async def hears_music(alice: Softphone, path: Path) -> None:
-    async with alice.recording(path):
+    async with alice.hearing(path):
         await asyncio.sleep(LISTEN_SECONDS)
     assert likeness(path) > 0.9
 

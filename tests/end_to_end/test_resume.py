@@ -8,7 +8,6 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
 
-from tests.end_to_end.audio import assert_heard
 from tests.end_to_end.browser import Ended, Softphone, softphone
 from tests.end_to_end.conftest import StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY
@@ -61,13 +60,13 @@ async def test_a_cut_while_talking_is_not_heard(
     await hear(
         tmp_path,
         (roaming_alice, sounds.b),
+        (bob, sounds.a),
         meanwhile=lambda: cut_and_restore(roaming_alice, line),
     )
     await roaming_alice.in_state("talking")
     await roaming_alice.hang_up()
     assert await roaming_alice.ended() == Ended("hangup", "caller")
     assert await bob.ended() == ENDED_NORMALLY
-    assert_heard(bob.recording, sounds.a.once)
 
 
 async def test_a_caller_who_is_cut_while_it_rings_comes_back_to_the_call(
@@ -126,11 +125,10 @@ async def test_a_reloaded_page_keeps_its_call(
     await alice.page.reload()
     await alice.online()
     await alice.talks()
-    await hear(tmp_path, (alice, sounds.b))
+    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
     await alice.hang_up()
     assert await alice.ended() == Ended("hangup", "caller")
     assert await bob.ended() == ENDED_NORMALLY
-    assert_heard(bob.recording, sounds.a.once)
 
 
 async def test_a_page_reloaded_in_a_direct_call_is_heard_again(

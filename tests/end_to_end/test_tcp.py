@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.audio import assert_heard
 from tests.end_to_end.browser import Ended, Softphone
 from tests.end_to_end.conftest import StartBaresip, StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY
@@ -43,11 +42,10 @@ async def test_alice_calls_a_baresip_and_both_hear_each_other(
     await alice.talks()
     await bob.talks()
 
-    await hear(tmp_path, (alice, sounds.b), least_pesq=BARESIP_PESQ)
+    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a), least_pesq=BARESIP_PESQ)
     assert await alice.codec() == carried
     await bob.hang_up()
     assert await alice.ended() == Ended("hangup", "callee")
-    assert_heard(bob.recording, sounds.a.once)
 
 
 @CODECS
@@ -66,11 +64,10 @@ async def test_a_baresip_calls_alice_and_both_hear_each_other(
     await alice.talks()
     await bob.talks()
 
-    await hear(tmp_path, (alice, sounds.b), least_pesq=BARESIP_PESQ)
+    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a), least_pesq=BARESIP_PESQ)
     assert await alice.codec() == carried
     await alice.hang_up()
     await bob.ended()
-    assert_heard(bob.recording, sounds.a.once)
 
 
 async def test_a_baresip_calls_alice_and_holds_her_for_a_while(
@@ -100,10 +97,9 @@ async def test_a_linphone_on_tcp_calls_and_is_called(
     bob.answer()
     await alice.talks()
     await bob.talks()
-    await hear(tmp_path, (alice, sounds.b))
+    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
     await alice.hang_up()
     assert await bob.ended() == ENDED_NORMALLY
-    assert_heard(bob.recording, sounds.a.once)
 
     again = bob.call("sip:alice@wsphone.local")
     await alice.rings()

@@ -7,12 +7,9 @@ from playwright.async_api import expect
 
 from tests.end_to_end.server import ALICE, BOB
 from tests.web.house import House, Tab
-from tests.web.node import INSTALL_SECONDS, node_modules
+from tests.web.node import NODE_MODULES
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.timeout(INSTALL_SECONDS + 60),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -31,7 +28,7 @@ async def complaints(tab: Tab) -> Any:
     """What axe has to say against the page as it stands."""
     if not await tab.run("'axe' in window"):
         # Through the debugger: the page's own policy lets no foreign script in.
-        await tab.run((node_modules() / "axe-core" / "axe.min.js").read_text())
+        await tab.run((NODE_MODULES / "axe-core" / "axe.min.js").read_text())
     return await tab.run(RUN_AXE, RULES)
 
 

@@ -7,13 +7,9 @@ from playwright.async_api import Page, expect
 
 from tests.end_to_end.server import ALICE, BOB
 from tests.web.house import House
-from tests.web.node import INSTALL_SECONDS
 from tests.web.test_access import complaints
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.timeout(INSTALL_SECONDS + 60),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 # Of alice and bob: what holds, whether they are to be heard, and whether they hear.
 LOOK = """

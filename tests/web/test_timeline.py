@@ -13,13 +13,9 @@ from signaling.shared.reasons import EndReason
 from signaling.timeline import What
 from tests.end_to_end.server import ALICE, BOB, DORA, running_server
 from tests.web.house import House, Tab, free_ports
-from tests.web.node import INSTALL_SECONDS
 from tests.web.test_access import complaints
 
-pytestmark = [
-    pytest.mark.asyncio(loop_scope="package"),
-    pytest.mark.timeout(INSTALL_SECONDS + 60),
-]
+pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="package")
