@@ -143,6 +143,8 @@ class Leg:
     proposed: Heard | None = None
     """What a phone was asked to change its session to, and has not answered."""
     rang: bool = False
+    insists: int = 0
+    """How many of our offers a phone refused that may take another one."""
     push: Pushed | None = None
     reason: EndReason | None = None
 

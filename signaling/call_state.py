@@ -47,6 +47,8 @@ class Call:
     negotiation: Negotiation | None = None
     music: bool = False
     """The server has music for whoever is held."""
+    insists: bool = False
+    """A phone that refuses our offer is made one that leaves less choice."""
     anchor_wanted: bool = False
     """Direct media failed for a side; the call moves to the server once it can."""
     clocks: dict[Clock, float] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Call:
         ring_seconds: float,
         direct_allowed: bool,
         music: bool = False,
+        insists: bool = False,
     ) -> Self:
         """A call as its caller starts it; the endpoints that it may ring come with Found."""
         leg = Leg(caller, caller=True, state=LegState.IN, media=media, offer=offer)
@@ -74,6 +77,7 @@ class Call:
             ring_seconds=ring_seconds,
             direct_allowed=direct_allowed,
             music=music,
+            insists=insists,
             legs={caller.id: leg},
         )
 

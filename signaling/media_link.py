@@ -79,6 +79,11 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
             return call, PeerHeld(leg, media, held)
 
 
+# What a phone is offered that refused our first offer, and then the next: many that talk encrypted
+# only want the m= line to say so, and take one way alone of coming to the keys.
+_INSISTING = (Security.REQUIRED, Security.DTLS)
+
+
 class MediaLink:
     """One call's view of the engine; keeps the last figures of the legs that it closed."""
 
@@ -177,7 +182,7 @@ class MediaLink:
             offer=action.offer,
             codecs=codecs,
             peer=endpoint.host,
-            security=self._srtp,
+            security=(self._srtp, *_INSISTING)[action.insists],
         )
 
     def _refused(self, action: MediaAction, reason: EndReason, error: PeerError) -> Event | None:

@@ -163,18 +163,18 @@ class Switchboard:
             raise TryAgain("this server takes no more calls now", retry_after=5)
         if self._made_by[caller.account] >= MAX_CALLS_OF_ACCOUNT:
             raise TryAgain("this account has too many calls", retry_after=5)
-        ring_seconds = self._settings.ring_seconds
+        settings = self._settings
         state = Call.begin(
             call,
             caller,
             media=media,
             offer=offer,
-            ring_seconds=ring_seconds,
-            direct_allowed=self._settings.direct,
-            music=self._settings.hold_music is not None,
+            ring_seconds=settings.ring_seconds,
+            direct_allowed=settings.direct,
+            music=settings.hold_music is not None,
+            insists=settings.srtp is Security.OPTIONAL,
         )
-        invitation = Invitation(call, party, to, time.time() + ring_seconds)
-        settings = self._settings
+        invitation = Invitation(call, party, to, time.time() + settings.ring_seconds)
         link = MediaLink(self._engine, state, settings.hold_music, srtp=settings.srtp)
         mailbox = Mailbox(state, invitation, link, self._services)
         self._calls[call] = mailbox

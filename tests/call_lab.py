@@ -187,6 +187,7 @@ class Lab:
             ring_seconds=RING_SECONDS,
             direct_allowed=direct,
             music=music,
+            insists=True,
         )
         start(self.call)
         self._perform_all(self.call.take_actions())
