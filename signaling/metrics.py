@@ -115,6 +115,11 @@ class Metrics:
             ["provider"],
             registry=registry,
         )
+        self._refused = Counter(
+            "wsphone_push_refused",
+            "Pushes that were not made, as their caller had the device woken too often",
+            registry=registry,
+        )
 
     def watch(self, gauges: Mapping[str, Callable[[], float]]) -> None:
         """Have some of GAUGES looked up by these functions."""
@@ -145,6 +150,10 @@ class Metrics:
             self._push_seconds.labels(provider).observe(report.seconds)
         if report.alarm:
             self._alarms.labels(provider).inc()
+
+    def push_refused(self) -> None:
+        """A caller had a device woken too often."""
+        self._refused.inc()
 
     def authentication_failed(self, way: str) -> None:
         """`way` is `password` or `sip`."""

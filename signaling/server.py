@@ -66,6 +66,7 @@ class Server:
             push.bus,
             CallPort(self._switchboard.post, self._switchboard.late_ends.remember),
             topic=push.reply_to,
+            refused=self._metrics.push_refused,
         )
         self._switchboard.connect_sleepers(self._waking)
         self._push_reports = PushReports(

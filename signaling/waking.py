@@ -20,6 +20,7 @@ from signaling.shared.crypto import Keyring
 from signaling.shared.errors import WSPhoneError
 from signaling.shared.push import Notice, PushKind, PushQueue, PushReport, Step
 from signaling.shared.reasons import EndReason
+from signaling.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,11 @@ ENDED_SECONDS = 60.0
 """How long it is worth while to take a notification of a call away."""
 MISSED_SECONDS = 86_400.0
 """How late somebody still wants to hear of a missed call."""
+
+PUSHES_IN_A_ROW = 10
+"""How often one caller has one device woken at once…"""
+SECONDS_A_PUSH = 5.0
+"""…and how long it takes until they may once more: who redials by hand is not faster for long."""
 
 _LASTING = frozenset({Step.ACCEPTED, Step.FAILED, Step.DROPPED})
 
@@ -70,14 +76,20 @@ class Waking:
         calls: CallPort,
         *,
         topic: str,
+        refused: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`refused` hears of each push that is not made, as its caller had too many made."""
         self._targets = targets
         self._queue = queue
         self._keyring = keyring
         self._calls = calls
         self._topic = topic
+        self._refused = refused
         self._clock = clock
+        self._uptime = uptime
+        self._pushes = Throttle(burst=PUSHES_IN_A_ROW, refill_seconds=SECONDS_A_PUSH)
         self._sleepers: dict[str, dict[str, _Sleeper]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe = bus.subscribe(topic, self._reported)
@@ -140,13 +152,30 @@ class Waking:
         match kind:
             case PushKind.CALL if sleeper is None:
                 self._calls.post(invitation.call, WakingFailed(endpoint.id, "its targets are gone"))
-            case PushKind.CALL if sleeper is not None:
+            case PushKind.CALL if sleeper is not None and self._may_push(invitation, endpoint):
                 sleeper.invitation = invitation
                 self._try_next(invitation, sleeper, "")
-            case PushKind.ENDED if sleeper is not None:
+            case PushKind.CALL:
+                why = EndReason.TOO_OFTEN
+                self._calls.post(invitation.call, WakingFailed(endpoint.id, why.value, why))
+            case PushKind.ENDED if sleeper is not None and sleeper.invitation is not None:
                 self._put(invitation, sleeper.current, kind, now + ENDED_SECONDS, reason)
             case PushKind.MISSED if sleeper is not None and sleeper.current.wants_missed:
-                self._put(invitation, sleeper.current, kind, now + MISSED_SECONDS, reason)
+                # What was pushed for the call itself has counted.
+                if sleeper.invitation is not None or self._may_push(invitation, endpoint):
+                    self._put(invitation, sleeper.current, kind, now + MISSED_SECONDS, reason)
+
+    def _may_push(self, invitation: Invitation, endpoint: Endpoint) -> bool:
+        """Whether the caller may have the device pushed once more.
+
+        A program that starts calls and gives them up would else wake a phone all night.
+        """
+        key = f"{invitation.caller.address} {endpoint.account} {endpoint.device}"
+        may = self._pushes.take(key, self._uptime())
+        if not may:
+            log.info("call %s: its caller had a device pushed too often", invitation.call)
+            self._refused()
+        return may
 
     def _withdraw(self, call: str, device: str) -> None:
         """The call is over for the device: what no provider took yet would ring it in vain."""

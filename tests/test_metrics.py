@@ -144,6 +144,10 @@ class TestPushes:
         assert told["wsphone_push_seconds_count apns"] == 3
         assert told["wsphone_push_alarms_total apns"] == 1
 
+    def test_what_a_caller_is_refused_counts(self, metrics: Metrics) -> None:
+        metrics.push_refused()
+        assert figures(metrics)["wsphone_push_refused_total"] == 1
+
     def test_a_wake_is_measured_from_acceptance_to_connect(self, metrics: Metrics) -> None:
         def hop(after: float, what: What) -> Hop:
             return Hop(AT + after, what, EndedBy.CALLEE, "leg", "session", "id of bob", "phone")

@@ -50,6 +50,7 @@ class Bedroom:
             self.exchange.bus,
             CallPort(board.post, board.late_ends.remember),
             topic="push reports",
+            refused=lambda: None,
         )
         board.connect_sleepers(self.waking)
         self.owner = owner

@@ -36,6 +36,7 @@ export const timelineDe = {
     media_failed: 'der Ton kam nicht durch',
     timeout: 'keine Antwort in der Zeit',
     limit: 'zu viele Anrufe',
+    too_often: 'von diesem Anrufer zu oft geweckt',
     server_restart: 'der Server wurde neu gestartet',
     emergency: 'eine Notrufnummer',
     error: 'ein Fehler',

@@ -39,6 +39,7 @@ export const timelineEn = {
     media_failed: 'the sound did not get through',
     timeout: 'no response in time',
     limit: 'too many calls',
+    too_often: 'woken too often by this caller',
     server_restart: 'the server was restarted',
     emergency: 'an emergency number',
     error: 'an error',
