@@ -21,6 +21,7 @@ from signaling.front import Front
 from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, set_manners
 from signaling.lan import own_names
+from signaling.live_calls import LiveCalls
 from signaling.metrics import Metrics
 from signaling.metrics_api import add_metrics
 from signaling.pages import add_pages
@@ -56,6 +57,7 @@ class Server:
         self._switchboard = Switchboard(
             _switching(config, own_domains), self._engine, MemoryBus(), RecordsDirectory(records)
         )
+        self.live_calls = LiveCalls(self._switchboard.live)
         self._switchboard.on_end(self._metrics.ended)
         self._clients = ClientSide(config, records, push, self._switchboard)
         self._phones = PhoneSide(config, records, self._switchboard, self._metrics, own_domains)
@@ -104,7 +106,7 @@ class Server:
             trusted_proxies=http.trusted_proxies,
             failed=lambda: self._metrics.authentication_failed("password"),
         )
-        add_admin_api(app, records.history, records.logins.authenticate)
+        add_admin_api(app, records.history, self.live_calls, records.logins.authenticate)
         add_provisioning(app, self._provisioning)
         add_call_api(
             app, self._switchboard, lambda request: records.logins.authenticate(bearer_of(request))

@@ -138,6 +138,10 @@ class Switchboard:
         """The calls that two sides talk in."""
         return [each for each in self._calls.values() if each.call.state is State.TALKING]
 
+    def live(self) -> list[Mailbox]:
+        """The calls that are not over, in the order in which they began."""
+        return list(self._calls.values())
+
     def is_live(self, call: str) -> bool:
         """Whether there is such a call, and it is not over."""
         return call in self._calls

@@ -53,6 +53,24 @@ class LegRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LiveCall:
+    """A call that goes on, as it was at `as_of`; the other fields are those of CallRecord."""
+
+    id: str
+    caller: str | None
+    callee: str | None
+    caller_address: str
+    callee_address: str
+    mode: str
+    state: str
+    started_at: float
+    answered_at: float | None
+    seconds: float
+    as_of: float
+    legs: tuple[LegRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class CallRecord:
     """A finished call as the history keeps it. Times are Unix seconds; `seconds` is talk time."""
 

@@ -13,6 +13,12 @@ export const timelineDe = {
   back: 'Zurück zu allen Anrufen',
   removed: 'gelöschtes Konto',
   talked: (duration) => `${duration} gesprochen`,
+  states: {
+    trying: 'beginnt',
+    ringing: 'klingelt gerade',
+    claimed: 'wird angenommen',
+    talking: 'im Gespräch',
+  },
   whatRang: 'Was klingeln sollte',
   nothing: 'Es gab nichts, was klingeln konnte.',
   steps: 'Schritt für Schritt',

@@ -13,6 +13,13 @@ export const timelineEn = {
   back: 'Back to all calls',
   removed: 'removed account',
   talked: (/** @type {string} */ duration) => `talked for ${duration}`,
+  /** @type {Record<string, string>} */
+  states: {
+    trying: 'begins',
+    ringing: 'is ringing now',
+    claimed: 'is being answered',
+    talking: 'they are talking',
+  },
   whatRang: 'What was to ring',
   nothing: 'There was nothing that could ring.',
   steps: 'Step by step',
