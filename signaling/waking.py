@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,14 +94,13 @@ class Waking:
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe = bus.subscribe(topic, self._reported)
 
-    async def endpoints(self, call: str, account: str) -> list[Endpoint]:
-        """The devices of the account that a push can wake."""
+    def endpoints(self, call: str, targets: Sequence[StoredTarget]) -> list[Endpoint]:
+        """The devices that a push to one of the targets can wake; they are one account's."""
         found: dict[str, list[StoredTarget]] = {}
-        stored = await self._targets.of_account(account)
-        for target in sorted(stored, key=_last_heard_of, reverse=True):
+        for target in sorted(targets, key=_last_heard_of, reverse=True):
             found.setdefault(target.device, []).append(target)
-        self._sleepers[call] = {device: _Sleeper(targets) for device, targets in found.items()}
-        return [_endpoint(targets[0]) for targets in found.values()]
+        self._sleepers[call] = {device: _Sleeper(its) for device, its in found.items()}
+        return [_endpoint(its[0]) for its in found.values()]
 
     def forget(self, call: str) -> None:
         """The call is over: what is reported of its pushes goes to their targets only."""

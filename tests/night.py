@@ -49,6 +49,7 @@ class Night:
         self.login = login
         self.exchange = Exchange()
         self.exchange.directory.accounts["bob"] = bob
+        self.exchange.directory.targets_of = records.push_targets.of_account
         self.queue = Queue()
         self.uptime = 0.0
         self.refused = 0
