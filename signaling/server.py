@@ -11,7 +11,7 @@ from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.codec import prepare as prepare_codecs
 from media.engine import Security
 from media.music import find_music
-from signaling.admin_api import add_admin_api
+from signaling.admin_api import add_admin_api, admit_admin
 from signaling.api import add_api
 from signaling.call_api import add_call_api
 from signaling.call_figures import tell_figures
@@ -49,7 +49,7 @@ class Server:
         self._config = config
         self._records = records
         self._provisioning = front.provisioning()
-        self._metrics = Metrics()
+        self._metrics = Metrics(push.figures)
         self._ready = False
         own_domains = _own_domains(config)
         prepare_codecs()
@@ -74,15 +74,15 @@ class Server:
         self._push_reports = PushReports(
             push.bus,
             push.reply_to,
-            self._metrics.heard,
             self._switchboard.is_live,
             records.history.add_hops,
         )
         records.revocations.listen(self._revoked)
-        self._watch(push)
+        self._push_queue = push.queue
+        self._watch()
         self._app = self._build_app(records)
 
-    def _watch(self, push: Pushing) -> None:
+    def _watch(self) -> None:
         self._metrics.watch(
             {
                 "wsphone_calls_active": self._switchboard.count,
@@ -90,7 +90,6 @@ class Server:
                 "wsphone_websockets": self._clients.hub.count,
                 "wsphone_registrations": self._phones.registrations.count,
                 "wsphone_media_legs": lambda: self._engine.counts().legs,
-                "wsphone_push_queue_jobs": push.queue.count,
             }
         )
 
@@ -114,14 +113,18 @@ class Server:
         add_health(app, is_ready=lambda: self._ready, counts=self.counts)
         add_metrics(
             app,
-            self._metrics.page,
-            records.logins.authenticate,
+            self._figures,
+            lambda request: admit_admin(request, records.logins.authenticate),
             allowed=http.metrics_from,
             trusted_proxies=http.trusted_proxies,
         )
         app.router.add_get("/ws", self._clients.hub.handle)
         add_pages(app)
         return app
+
+    async def _figures(self) -> bytes:
+        self._metrics.show("wsphone_push_queue_jobs", await self._push_queue.waiting())
+        return self._metrics.page()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -61,6 +61,9 @@ class MemoryPushQueue:
         """How many jobs wait."""
         return len(self._backlog)
 
+    async def waiting(self) -> int:
+        return len(self._backlog)
+
     def _finish(self, key: str, expires_at: float) -> None:
         self._done.add(key)
         heapq.heappush(self._forget_at, (expires_at, key))

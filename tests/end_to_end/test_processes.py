@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from prometheus_client.parser import text_string_to_metric_families
 
 from signaling.pushing import pushing
 from signaling.shared.config import load
@@ -25,12 +26,22 @@ def joined_configuration(folder: Path, redis: RedisServer) -> Path:
     (folder / "vapid.pem").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    path = write_configuration(folder, take_ports())
+    ports = take_ports()
+    path = write_configuration(folder, ports)
     path.write_text(
         f'secret_key = "{"k" * 32}"\n{path.read_text()}'
-        f'[redis]\nurl = "{redis.url}"\n[push.webpush]\nkey_file = "vapid.pem"\n'
+        f'[redis]\nurl = "{redis.url}"\n[push]\nmetrics_port = {ports.relay}\n'
+        '[push.webpush]\nkey_file = "vapid.pem"\n'
     )
     return path
+
+
+async def figure(http: aiohttp.ClientSession, port: int, name: str) -> float | None:
+    """The sum of a figure over its labels; None where it is not told of."""
+    async with http.get(f"http://127.0.0.1:{port}/metrics") as response:
+        families = text_string_to_metric_families(await response.text())
+    samples = [each.value for family in families for each in family.samples if each.name == name]
+    return sum(samples) if samples else None
 
 
 async def test_one_process_serves_and_the_other_pushes(tmp_path: Path, redis: RedisServer) -> None:
@@ -43,6 +54,12 @@ async def test_one_process_serves_and_the_other_pushes(tmp_path: Path, redis: Re
         report = await pushed_by_another(path)
         assert report.reason == "not configured: set push.apns.key_file"
         async with aiohttp.ClientSession() as http:
+            config = load(path, environment={})
+            pusher, server = config.push.metrics_port, config.http.port
+            # What was sent and that it failed, by whoever did it.
+            assert await figure(http, pusher, "wsphone_push_total") == 2
+            assert await figure(http, server, "wsphone_push_total") is None
+            assert await figure(http, server, "wsphone_push_queue_jobs") == 0
             worker = Server(push, take_ports(), http)
             assert worker.resident_kilobytes() < MAX_PUSH_KILOBYTES
             await worker.stop()
