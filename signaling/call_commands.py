@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from yarl import URL
-
 from signaling.call_report import AnyCall, call_fields, call_report, outcome, report_lines
 from signaling.console import JSON, Argument, Arguments, Command, Console, when, with_records
 from signaling.live_calls import LiveReport
@@ -34,8 +32,8 @@ async def _calls(a: Arguments, config: Config, records: Records, console: Consol
 async def _recent(
     a: Arguments, config: Config, records: Records, console: Console, account: str | None
 ) -> None:
-    question = URL("/calls") if account is None else URL("/calls") % {"account": account}
-    live = await ask(config.data_dir, question, list[LiveCall])
+    which = {} if account is None else {"account": account}
+    live = await ask(config.data_dir, "/calls", list[LiveCall], **which)
     found = [*(live or ()), *await records.history.recent(account)]
     if a.json:
         console.say_json([call_fields(call) for call in found])
@@ -65,7 +63,7 @@ async def _show(
 
 
 async def _found(config: Config, records: Records, call: str) -> tuple[AnyCall, Sequence[Hop]]:
-    live = await ask(config.data_dir, URL("/calls") / call, LiveReport)
+    live = await ask(config.data_dir, "/call", LiveReport, id=call)
     if live is not None:
         return live.call, live.hops
     record = await records.history.get(call)

@@ -12,7 +12,6 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 from aiohttp import web
-from yarl import URL
 
 from signaling.http import json_response
 from signaling.live_calls import LiveCalls
@@ -51,17 +50,20 @@ async def open_door(directory: Path, live: LiveCalls) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-async def ask(directory: Path, question: URL, kind: type[_Answer]) -> _Answer | None:
-    """What the server says; None when none runs, or when it does not know. Raises OperatorError."""
+async def ask(directory: Path, about: str, kind: type[_Answer], **which: str) -> _Answer | None:
+    """What the server says; None when none runs, or when it does not know. Raises OperatorError.
+
+    `about` is `/calls`, also of one `account`, or `/call` with its `id`.
+    """
     path = directory / NAME
     try:
         async with (
             aiohttp.ClientSession(
-                URL("http://localhost"),
+                "http://localhost",
                 connector=aiohttp.UnixConnector(str(path)),
                 timeout=aiohttp.ClientTimeout(ANSWER_SECONDS),
             ) as http,
-            http.get(question) as response,
+            http.get(about, params=which) as response,
         ):
             if response.status != web.HTTPOk.status_code:
                 return None
@@ -81,14 +83,14 @@ def _app(live: LiveCalls) -> web.Application:
         return json_response(live.recent(request.query.get("account")))
 
     async def call(request: web.Request) -> web.Response:
-        report = live.get(request.match_info["call"])
+        report = live.get(request.query.get("id", ""))
         if report is None:
             raise web.HTTPNotFound
         return json_response(report)
 
     app = web.Application()
     app.router.add_get("/calls", calls)
-    app.router.add_get("/calls/{call}", call)
+    app.router.add_get("/call", call)
     return app
 
 
