@@ -16,7 +16,7 @@ from signaling.http import set_manners
 from signaling.live_calls import LiveCalls
 from signaling.records import Records
 from signaling.shared.model import Account
-from tests.exchange import Exchange, tab, talk
+from tests.exchange import Exchange, MakeExchange, tab, talk
 from tests.installation import PASSWORD, installation
 from tests.test_history import call_between, timeline_between
 
@@ -56,10 +56,8 @@ class Desk:
 
 
 @pytest.fixture
-async def exchange() -> AsyncIterator[Exchange]:
-    exchange = Exchange(tab("bob"))
-    yield exchange
-    await exchange.board.stop()
+def exchange(make: MakeExchange) -> Exchange:
+    return make(tab("bob"))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import stat
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,12 @@ from signaling.live_calls import LiveCalls, LiveReport
 from signaling.local_door import NAME, ask, open_door
 from signaling.shared.errors import OperatorError
 from signaling.shared.model import LiveCall
-from tests.exchange import Exchange, tab, talk
+from tests.exchange import Exchange, MakeExchange, tab, talk
 
 
 @pytest.fixture
-async def exchange() -> AsyncIterator[Exchange]:
-    exchange = Exchange(tab("bob"))
-    yield exchange
-    await exchange.board.stop()
+def exchange(make: MakeExchange) -> Exchange:
+    return make(tab("bob"))
 
 
 @pytest.fixture

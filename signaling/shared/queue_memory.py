@@ -57,10 +57,6 @@ class MemoryPushQueue:
         if accepted:
             self._finish(job.key, job.expires_at)
 
-    def count(self) -> int:
-        """How many jobs wait."""
-        return len(self._backlog)
-
     async def waiting(self) -> int:
         return len(self._backlog)
 
