@@ -7,12 +7,12 @@ from pathlib import Path
 import aiohttp
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from prometheus_client.parser import text_string_to_metric_families
 
 from signaling.pushing import pushing
 from signaling.shared.config import load
 from signaling.shared.keys import keyring_of
 from signaling.shared.push import PushReport, Step
+from tests.end_to_end.figures import figure
 from tests.end_to_end.ports import take_ports
 from tests.end_to_end.server import Server, write_configuration, wsphone
 from tests.push.jobs import IPHONE, job
@@ -36,14 +36,6 @@ def joined_configuration(folder: Path, redis: RedisServer) -> Path:
     return path
 
 
-async def figure(http: aiohttp.ClientSession, port: int, name: str) -> float | None:
-    """The sum of a figure over its labels; None where it is not told of."""
-    async with http.get(f"http://127.0.0.1:{port}/metrics") as response:
-        families = text_string_to_metric_families(await response.text())
-    samples = [each.value for family in families for each in family.samples if each.name == name]
-    return sum(samples) if samples else None
-
-
 async def test_one_process_serves_and_the_other_pushes(tmp_path: Path, redis: RedisServer) -> None:
     path = joined_configuration(tmp_path, redis)
     push = await wsphone("run", "--only", "push", "--config", str(path))
@@ -55,11 +47,12 @@ async def test_one_process_serves_and_the_other_pushes(tmp_path: Path, redis: Re
         assert report.reason == "not configured: set push.apns.key_file"
         async with aiohttp.ClientSession() as http:
             config = load(path, environment={})
-            pusher, server = config.push.metrics_port, config.http.port
-            # What was sent and that it failed, by whoever did it.
-            assert await figure(http, pusher, "wsphone_push_total") == 2
-            assert await figure(http, server, "wsphone_push_total") is None
-            assert await figure(http, server, "wsphone_push_queue_jobs") == 0
+            pusher = f"http://127.0.0.1:{config.push.metrics_port}"
+            server = f"http://127.0.0.1:{config.http.port}"
+            # That it was sent and that it failed, by whoever did it.
+            assert await figure(pusher, "wsphone_push_total") == 2
+            assert await figure(server, "wsphone_push_total") is None
+            assert await figure(server, "wsphone_push_queue_jobs") == 0
             worker = Server(push, take_ports(), http)
             assert worker.resident_kilobytes() < MAX_PUSH_KILOBYTES
             await worker.stop()
