@@ -39,10 +39,14 @@ class PushReported:
 
 @dataclass(frozen=True, slots=True)
 class WakingFailed:
-    """No push reached the device, and none is tried any more."""
+    """No push reached the device, and none is tried any more.
+
+    `reason` is what was said of it, for the timeline; `end` is what a caller hears.
+    """
 
     leg: str
     reason: str
+    end: EndReason = EndReason.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)

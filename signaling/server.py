@@ -11,7 +11,7 @@ from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.codec import prepare as prepare_codecs
 from media.engine import Security
 from media.music import find_music
-from signaling.admin_api import add_admin_api
+from signaling.admin_api import add_admin_api, admit_admin
 from signaling.api import add_api
 from signaling.call_api import add_call_api
 from signaling.call_figures import tell_figures
@@ -21,6 +21,7 @@ from signaling.front import Front
 from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, set_manners
 from signaling.lan import own_names
+from signaling.live_calls import LiveCalls
 from signaling.metrics import Metrics
 from signaling.metrics_api import add_metrics
 from signaling.pages import add_pages
@@ -48,7 +49,7 @@ class Server:
         self._config = config
         self._records = records
         self._provisioning = front.provisioning()
-        self._metrics = Metrics()
+        self._metrics = Metrics(push.figures)
         self._ready = False
         own_domains = _own_domains(config)
         prepare_codecs()
@@ -56,6 +57,7 @@ class Server:
         self._switchboard = Switchboard(
             _switching(config, own_domains), self._engine, MemoryBus(), RecordsDirectory(records)
         )
+        self.live_calls = LiveCalls(self._switchboard.live)
         self._switchboard.on_end(self._metrics.ended)
         self._clients = ClientSide(config, records, push, self._switchboard)
         self._phones = PhoneSide(config, records, self._switchboard, self._metrics, own_domains)
@@ -66,20 +68,21 @@ class Server:
             push.bus,
             CallPort(self._switchboard.post, self._switchboard.late_ends.remember),
             topic=push.reply_to,
+            refused=self._metrics.push_refused,
         )
         self._switchboard.connect_sleepers(self._waking)
         self._push_reports = PushReports(
             push.bus,
             push.reply_to,
-            self._metrics.heard,
             self._switchboard.is_live,
             records.history.add_hops,
         )
         records.revocations.listen(self._revoked)
-        self._watch(push)
+        self._push_queue = push.queue
+        self._watch()
         self._app = self._build_app(records)
 
-    def _watch(self, push: Pushing) -> None:
+    def _watch(self) -> None:
         self._metrics.watch(
             {
                 "wsphone_calls_active": self._switchboard.count,
@@ -87,7 +90,6 @@ class Server:
                 "wsphone_websockets": self._clients.hub.count,
                 "wsphone_registrations": self._phones.registrations.count,
                 "wsphone_media_legs": lambda: self._engine.counts().legs,
-                "wsphone_push_queue_jobs": push.queue.count,
             }
         )
 
@@ -103,7 +105,7 @@ class Server:
             trusted_proxies=http.trusted_proxies,
             failed=lambda: self._metrics.authentication_failed("password"),
         )
-        add_admin_api(app, records.history, records.logins.authenticate)
+        add_admin_api(app, records.history, self.live_calls, records.logins.authenticate)
         add_provisioning(app, self._provisioning)
         add_call_api(
             app, self._switchboard, lambda request: records.logins.authenticate(bearer_of(request))
@@ -111,14 +113,18 @@ class Server:
         add_health(app, is_ready=lambda: self._ready, counts=self.counts)
         add_metrics(
             app,
-            self._metrics.page,
-            records.logins.authenticate,
+            self._figures,
+            lambda request: admit_admin(request, records.logins.authenticate),
             allowed=http.metrics_from,
             trusted_proxies=http.trusted_proxies,
         )
         app.router.add_get("/ws", self._clients.hub.handle)
         add_pages(app)
         return app
+
+    async def _figures(self) -> bytes:
+        self._metrics.show("wsphone_push_queue_jobs", await self._push_queue.waiting())
+        return self._metrics.page()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -166,8 +166,11 @@ class TestSources:
                 "WSPHONE_PUSH__APNS__CERT_FILE": "/run/apple.pem",
                 "WSPHONE_PUSH__APNS__APPS": "org.example.one,org.example.two",
                 "WSPHONE_PUSH__FCM__CA_FILE": "/run/ca.pem",
+                "WSPHONE_PUSH__METRICS_HOST": "192.0.2.1",
+                "WSPHONE_PUSH__METRICS_PORT": "9464",
             }
         )
+        assert (config.push.metrics_host, config.push.metrics_port) == ("192.0.2.1", 9464)
         assert config.push.apns == Apns(
             cert_file=Path("/run/apple.pem"), apps=("org.example.one", "org.example.two")
         )

@@ -29,13 +29,13 @@ LAYERS: dict[str, dict[Layer, str]] = {
         """,
         Layer.SHELL: """
             accounts admin_api api authority backup blocked call_api call_figures call_record
-            client_socket config_report connection contacts databases demo device_requests devices
-            directory export front health history http hub lan late_ends linphone logins mailbox
-            media_link metrics metrics_api migrations/* pages passwords people phones provisioning
-            push_jobs push_offer push_proofs push_reports push_rows push_targets records removals
-            requests revocations session_legs sessions store switchboard tables tls waking
-            sip.admission sip.agent sip.phone_calls sip.push_contacts sip.registrations sip.streams
-            sip.transport
+            callees client_socket config_report connection contacts databases demo device_requests
+            devices directory export front health history http hub lan late_ends linphone live_calls
+            local_door logins mailbox media_link metrics metrics_api migrations/* pages passwords
+            people phones provisioning push_figures push_jobs push_offer push_page push_proofs
+            push_reports push_rows push_targets records removals requests revocations session_legs
+            sessions store switchboard tables tls waking sip.admission sip.agent sip.phone_calls
+            sip.push_contacts sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
             branches call call_actions call_digits call_early call_events call_hold call_model

@@ -129,6 +129,9 @@ class Webpush:
 
 @dataclass(frozen=True, slots=True)
 class Push:
+    # Where a process that only pushes shows its figures.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 8081
     apns: Apns = Apns()
     fcm: Fcm = Fcm()
     webpush: Webpush = Webpush()
@@ -317,6 +320,7 @@ def _build(values: dict[str, object]) -> Config:
             apns=Apns(**parts["push.apns"]),
             fcm=Fcm(**parts["push.fcm"]),
             webpush=Webpush(**parts["push.webpush"]),
+            **parts["push"],
         ),
         calls=Calls(**parts["calls"]),
         **parts[""],

@@ -101,6 +101,8 @@ KEYS: dict[str, Key] = {
         "redis://user:password@host:port/number, rediss:// for TLS, or unix:///path/to/socket",
         is_secret=True,
     ),
+    "push.metrics_host": _HOST,
+    "push.metrics_port": _PORT,
     "push.apns.key_file": _FILE,
     "push.apns.key_id": _APPLE_ID,
     "push.apns.team_id": _APPLE_ID,

@@ -13,6 +13,13 @@ export const timelineEn = {
   back: 'Back to all calls',
   removed: 'removed account',
   talked: (/** @type {string} */ duration) => `talked for ${duration}`,
+  /** @type {Record<string, string>} */
+  states: {
+    trying: 'begins',
+    ringing: 'is ringing now',
+    claimed: 'is being answered',
+    talking: 'they are talking',
+  },
   whatRang: 'What was to ring',
   nothing: 'There was nothing that could ring.',
   steps: 'Step by step',
@@ -39,6 +46,7 @@ export const timelineEn = {
     media_failed: 'the sound did not get through',
     timeout: 'no response in time',
     limit: 'too many calls',
+    too_often: 'woken too often by this caller',
     server_restart: 'the server was restarted',
     emergency: 'an emergency number',
     error: 'an error',
