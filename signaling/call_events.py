@@ -213,6 +213,14 @@ class MediaLost:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaGone:
+    """The process of the engine that held the leg's media is dead."""
+
+    leg: str
+    media: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigitHeard:
     leg: str
     media: int
@@ -296,8 +304,11 @@ class MediaUpdated:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRefused:
+    """`again`: only because the engine was not there."""
+
     leg: str
     media: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +350,7 @@ Event = (
     | MediaRefused
     | MediaConnected
     | MediaLost
+    | MediaGone
     | DigitHeard
     | ChangeAsked
     | Changed

@@ -27,6 +27,7 @@ class Mode(StrEnum):
     """Where the media flows.
 
     DIRECT ──anchor──> ANCHORING ──both sides answered──> ANCHORED
+    ANCHORED ──the engine's process died──> ANCHORING
     """
 
     DIRECT = "direct"
@@ -126,6 +127,8 @@ class Leg:
     candidates_ended: bool = False
     engine: list[int] = field(default_factory=list)
     """The generations that the media engine holds for it."""
+    newest: int = 0
+    """The highest generation that there was while it talked."""
     moving_to: int | None = None
     """An answered generation that takes over once it is connected."""
     connected: bool = False
@@ -134,6 +137,8 @@ class Leg:
     relayed: tuple[int, int] = (0, 0)
     """A generation, and how many of its candidates went to the other side while talking."""
     dtmf_seen: int = -1
+    kept_keys: list[tuple[str, int]] = field(default_factory=list)
+    """Digits for a phone, with their milliseconds, that came while it had no media."""
     holds: bool = False
     """Its party holds the call."""
     hears: tuple[int, Heard] = (0, Heard.OTHER)
@@ -187,7 +192,7 @@ class Negotiating(StrEnum):
     MOVE = "move"
     """A side's offer is with the media engine."""
     ANCHOR = "anchor"
-    """Our offer is with a side; the call moves to the server."""
+    """Our offer is with a side; the call moves to the server, or to another process of it."""
 
 
 @dataclass(slots=True)
@@ -198,3 +203,5 @@ class Negotiation:
     leg: str
     media: int
     request: int | None = None
+    offer: str = ""
+    """What a phone is offered, and once more when it was not the moment for it."""

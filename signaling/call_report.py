@@ -28,6 +28,7 @@ WORDS = {
     What.MEDIA_CONNECTED: "has its media connected",
     What.MEDIA_SILENT: "is not heard any more",
     What.MEDIA_FAILED: "has its media failed",
+    What.MEDIA_GONE: "has lost the process of its media",
     What.MEDIA_MOVES: "moves its media",
     What.CHANGED: "changes its session",
     What.HELD: "holds",

@@ -19,6 +19,8 @@ from signaling.shared.errors import PeerError, WrongState
 from signaling.shared.push import PushKind
 from signaling.shared.reasons import EndedBy, EndReason
 
+NEGOTIATE_SECONDS = 10.0
+"""How long a side may take to answer an offer while it talks."""
 ANSWER_SECONDS = 10.0
 """An accept without an answer, or an offer without one, ends after this."""
 CALLER_LOST_SECONDS = 8.0
@@ -204,6 +206,16 @@ class Call:
         self.clocks.clear()
         self.state = State.ENDED
         self.do(Finish(reason, by, self.seconds(now)))
+
+    def negotiate(self, negotiation: Negotiation, now: float) -> None:
+        """An offer is open from now on, for a while."""
+        self.negotiation = negotiation
+        self.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
+
+    def settle(self) -> None:
+        """No offer is open any more."""
+        self.negotiation = None
+        self.clocks.pop(Clock.NEGOTIATE, None)
 
     def refuse(self, request: int | None, error: PeerError) -> None:
         if request is not None:

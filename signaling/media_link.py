@@ -9,6 +9,7 @@ from media.engine import (
     Digit,
     Failed,
     Figures,
+    Gone,
     Held,
     IceCandidate,
     MediaEngine,
@@ -35,6 +36,7 @@ from signaling.call_events import (
     Event,
     MediaAccepted,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaOpened,
     MediaRefused,
@@ -73,6 +75,8 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
         case Failed(detail=detail):
             log.info("call %s: media %d of leg %s failed: %s", call, media, leg, detail)
             return call, MediaLost(leg, media, silent=False)
+        case Gone():
+            return call, MediaGone(leg, media)
         case Digit(digit=digit):
             return call, DigitHeard(leg, media, digit)
         case Held(held=held):
@@ -194,7 +198,8 @@ class MediaLink:
         if isinstance(action, ReofferMedia):
             return ChangeRefused(action.leg, again=False)
         if isinstance(action, UpdateMedia):
-            return UpdateRefused(action.leg, action.media)
+            again = reason is EndReason.MEDIA_FAILED
+            return UpdateRefused(action.leg, action.media, again)
         if isinstance(action, JoinMedia):
             return MediaLost(action.leg, action.media, silent=True, reason=reason)
         return None

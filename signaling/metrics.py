@@ -25,6 +25,8 @@ GAUGES = {
     "wsphone_registrations": "Bindings of SIP phones",
     "wsphone_bans": "Sources and accounts whose SIP requests get no answer now",
     "wsphone_media_legs": "Legs that the media engine holds",
+    "wsphone_media_workers": "Media processes that take work; 0 where this process carries media",
+    "wsphone_media_worker_restarts": "Media processes that were started in place of dead ones",
     "wsphone_push_queue_jobs": "Pushes that no worker has taken yet, here or in Redis",
 }
 """What is looked up when Prometheus asks, and what it tells."""

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from media.addresses import host_addresses
-from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.codec import prepare as prepare_codecs
 from media.engine import Security
 from media.music import find_music
 from signaling.admin_api import add_admin_api, admit_admin
@@ -22,6 +20,7 @@ from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, set_manners
 from signaling.lan import own_names
 from signaling.live_calls import LiveCalls
+from signaling.media_side import MediaSide
 from signaling.metrics import Metrics
 from signaling.metrics_api import add_metrics
 from signaling.pages import add_pages
@@ -33,7 +32,7 @@ from signaling.records import Records
 from signaling.removals import Missing, Resting, follow_removals
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
 from signaling.shared.bus_memory import MemoryBus
-from signaling.shared.config import Config, is_loopback
+from signaling.shared.config import Config
 from signaling.shared.messages import CLOSE_LOG_IN
 from signaling.switchboard import Switchboard, Switching
 from signaling.waking import CallPort, Waking
@@ -52,10 +51,12 @@ class Server:
         self._metrics = Metrics(push.figures)
         self._ready = False
         own_domains = _own_domains(config)
-        prepare_codecs()
-        self._engine = AiortcEngine(_media_settings(config))
+        self._media = MediaSide(config)
         self._switchboard = Switchboard(
-            _switching(config, own_domains), self._engine, MemoryBus(), RecordsDirectory(records)
+            _switching(config, own_domains),
+            self._media.engine,
+            MemoryBus(),
+            RecordsDirectory(records),
         )
         self.live_calls = LiveCalls(self._switchboard.live)
         self._switchboard.on_end(self._metrics.ended)
@@ -89,7 +90,7 @@ class Server:
                 "wsphone_sessions": lambda: len(self._clients.sessions),
                 "wsphone_websockets": self._clients.hub.count,
                 "wsphone_registrations": self._phones.registrations.count,
-                "wsphone_media_legs": lambda: self._engine.counts().legs,
+                **self._media.gauges(),
             }
         )
 
@@ -136,6 +137,7 @@ class Server:
             asyncio.create_task(self._follow_removals(), name="removals"),
         ]
         try:
+            await self._media.start()
             await self._phones.open()
             await self.front.open(self._app, self._provisioning)
             self._ready = True
@@ -156,7 +158,7 @@ class Server:
             clock.cancel()
         await asyncio.gather(*clocks, return_exceptions=True)
         self._phones.registrations.stop()
-        await self._engine.aclose()
+        await self._media.engine.aclose()
         self._phones.close()
 
     async def _follow_removals(self) -> None:
@@ -172,15 +174,11 @@ class Server:
 
     def counts(self) -> dict[str, int]:
         """What must go back to where it was when a call is over."""
-        media = self._engine.counts()
         return {
             "calls": self._switchboard.count(),
             "waking": self._waking.count(),
-            "media_legs": media.legs,
-            "media_sockets": media.sockets,
-            "media_tasks": media.tasks,
-            "ports": media.ports,
             "tasks": len(asyncio.all_tasks()),
+            **self._media.counts(),
             **self._clients.counts(),
             **self._phones.counts(),
         }
@@ -197,19 +195,6 @@ class Server:
         # First whom a push would wake: a session that is gone is a reason to push its device.
         self._waking.revoke(account, login=login)
         self._clients.hub.revoke(account, login=login, code=CLOSE_LOG_IN)
-
-
-def _media_settings(config: Config) -> MediaSettings:
-    return MediaSettings(
-        host=config.media.host,
-        advertised_address=config.media.advertised_address,
-        port_min=config.media.port_min,
-        port_max=config.media.port_max,
-        loopback=is_loopback(config.http.host),
-        trusted_networks=tuple(map(str, config.media.trusted_networks)),
-        max_transcoded=config.media.max_transcoded,
-        browser_codec=config.media.browser_codec,
-    )
 
 
 def _switching(config: Config, own_domains: frozenset[str]) -> Switching:

@@ -34,6 +34,7 @@ from signaling.call_events import (
     Found,
     MediaAccepted,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaOpened,
     MediaRefused,
@@ -95,6 +96,7 @@ class Engine:
         self.hears: dict[tuple[str, int], Heard] = {}
         self.fails: Callable[[MediaAction], bool] = lambda action: False
         self.refusal = EndReason.INCOMPATIBLE
+        self.open_refusal = EndReason.INCOMPATIBLE
 
     def perform(self, action: MediaAction) -> Event | None:
         key = (action.leg, action.media)
@@ -123,7 +125,7 @@ class Engine:
         key = (action.leg, action.media)
         assert key not in self.opened, f"{key} is opened twice"
         if self.fails(action):
-            return _refused(action, EndReason.INCOMPATIBLE)
+            return _refused(action, self.open_refusal)
         self.held.add(key)
         self.opened.append(key)
         sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
@@ -232,6 +234,10 @@ class Lab:
         """The engine reports the legs' current media as connected."""
         for leg in legs:
             self.do(MediaConnected(leg, self.call.legs[leg].media))
+
+    def crash(self) -> list[Action]:
+        """The engine's process dies: every leg is told of, one after the other."""
+        return self.do(*(MediaGone(leg, media) for leg, media in sorted(self.engine.held)))
 
     def restore(self) -> None:
         """Hand the call over to another process, whose clock shows another time."""

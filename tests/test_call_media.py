@@ -27,7 +27,7 @@ from signaling.call_events import (
     Trickled,
 )
 from signaling.call_model import State
-from signaling.call_talk import NEGOTIATE_SECONDS
+from signaling.call_state import NEGOTIATE_SECONDS
 from signaling.shared.errors import IncompatibleMedia, WrongState
 from signaling.shared.messages import MAX_CANDIDATES, CallAccepted, Done, OfferAnswered
 from signaling.shared.reasons import EndReason

@@ -87,6 +87,11 @@ KEYS: dict[str, Key] = {
         allowed.between(0, 10_000),
         "a number of calls, or 0 for as many as a core carries",
     ),
+    "media.workers": Key(
+        "integer",
+        allowed.between(0, 64),
+        "a number of processes up to 64, or 0 for none beside the server's own",
+    ),
     "media.browser_codec": Key("text", allowed.one_of("auto", "opus"), '"auto" or "opus"'),
     "database.url": Key(
         "text",

@@ -288,6 +288,14 @@ class Linphone:
         found = [re.search(r"^Call-ID: *(\S+)", each, re.MULTILINE) for each in invites]
         return list(dict.fromkeys(match[1] for match in found if match))
 
+    def invites(self) -> int:
+        """How many INVITEs it was sent in its last dialog, repeats of the same left out."""
+        call_id = self.call_ids()[-1]
+        messages = re.split(r"^INVITE ", self._log_text(), flags=re.MULTILINE)[1:]
+        heads = [each.partition("\n\n")[0] for each in messages if call_id in each]
+        found = [re.search(r"^CSeq: *(\d+) INVITE", each, re.MULTILINE) for each in heads]
+        return len({match[1] for match in found if match})
+
     def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""
         return str(re.findall(r"^Reason: *(.*)$", self._log_text(), re.MULTILINE)[-1])

@@ -28,6 +28,7 @@ port = {ports.sip}
 [media]
 port_min = {ports.media_min}
 port_max = {ports.media_max}
+workers = {workers}
 [calls]
 ring_seconds = {ring_seconds}
 resume_seconds = {resume_seconds}
@@ -84,12 +85,22 @@ async def run_wsphone(*arguments: str, line: str | None = None) -> Outcome:
 
 
 def write_configuration(
-    folder: Path, ports: Ports, *, ring_seconds: float = 5, resume_seconds: float = 5
+    folder: Path,
+    ports: Ports,
+    *,
+    ring_seconds: float = 5,
+    resume_seconds: float = 5,
+    workers: int = 0,
 ) -> Path:
     """A configuration whose data directory lies beside it."""
     path = folder / "wsphone.toml"
     path.write_text(
-        CONFIGURATION.format(ports=ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds)
+        CONFIGURATION.format(
+            ports=ports,
+            ring_seconds=ring_seconds,
+            resume_seconds=resume_seconds,
+            workers=workers,
+        )
     )
     return path
 
@@ -168,6 +179,7 @@ async def running_server(
     ring_seconds: float = 5,
     resume_seconds: float = 5,
     ports: Ports | None = None,
+    workers: int = 0,
     more: str = "",
     phones: Iterable[Person] = (),
 ) -> AsyncIterator[Server]:
@@ -177,7 +189,11 @@ async def running_server(
     """
     ports = ports or take_ports()
     configuration = write_configuration(
-        folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds
+        folder,
+        ports,
+        ring_seconds=ring_seconds,
+        resume_seconds=resume_seconds,
+        workers=workers,
     )
     with configuration.open("a") as file:
         file.write(more)

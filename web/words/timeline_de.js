@@ -80,6 +80,7 @@ export const timelineDe = {
     media_connected: 'ist mit Ton verbunden',
     media_silent: 'ist nicht mehr zu hören',
     media_failed: 'hat den Ton verloren',
+    media_gone: 'hat den Prozess verloren, der den Ton trug',
     media_moves: 'schickt den Ton einen anderen Weg',
     changed: 'ändert seine Sitzung',
     held: 'hält',

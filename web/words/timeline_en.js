@@ -86,6 +86,7 @@ export const timelineEn = {
     media_connected: 'has its sound connected',
     media_silent: 'is not heard any more',
     media_failed: 'has lost its sound',
+    media_gone: 'lost the process that carried its sound',
     media_moves: 'takes its sound another way',
     changed: 'changes its session',
     held: 'holds',
