@@ -53,7 +53,7 @@ class Server:
         self._ready = False
         own_domains = _own_domains(config)
         prepare_codecs()
-        self._engine = AiortcEngine(_media_settings(config))
+        self._engine = AiortcEngine(media_settings(config))
         self._switchboard = Switchboard(
             _switching(config, own_domains), self._engine, MemoryBus(), RecordsDirectory(records)
         )
@@ -199,13 +199,14 @@ class Server:
         self._clients.hub.revoke(account, login=login, code=CLOSE_LOG_IN)
 
 
-def _media_settings(config: Config) -> MediaSettings:
+def media_settings(config: Config) -> MediaSettings:
+    """What the engine has to know; behind a proxy on this machine, browsers come from elsewhere."""
     return MediaSettings(
         host=config.media.host,
         advertised_address=config.media.advertised_address,
         port_min=config.media.port_min,
         port_max=config.media.port_max,
-        loopback=is_loopback(config.http.host),
+        loopback=is_loopback(config.http.host) and not config.http.trusted_proxies,
         trusted_networks=tuple(map(str, config.media.trusted_networks)),
         max_transcoded=config.media.max_transcoded,
         browser_codec=config.media.browser_codec,
