@@ -12,7 +12,7 @@ class MediaSide:
     """The engine that carries the sound of all calls, and what is counted of it."""
 
     def __init__(self, config: Config) -> None:
-        settings, workers = _settings(config), config.media.workers
+        settings, workers = media_settings(config), config.media.workers
         self._fleet = Fleet(settings, workers) if workers else None
         self.engine: OwnEngine = self._fleet or _in_process(settings)
 
@@ -50,13 +50,14 @@ def _in_process(settings: MediaSettings) -> OwnEngine:
     return AiortcEngine(settings)
 
 
-def _settings(config: Config) -> MediaSettings:
+def media_settings(config: Config) -> MediaSettings:
+    """What the engine has to know; behind a proxy on this machine, browsers come from elsewhere."""
     return MediaSettings(
         host=config.media.host,
         advertised_address=config.media.advertised_address,
         port_min=config.media.port_min,
         port_max=config.media.port_max,
-        loopback=is_loopback(config.http.host),
+        loopback=is_loopback(config.http.host) and not config.http.trusted_proxies,
         trusted_networks=tuple(map(str, config.media.trusted_networks)),
         max_transcoded=config.media.max_transcoded,
         browser_codec=config.media.browser_codec,

@@ -173,8 +173,7 @@ export class Phone {
 
   /** @param {import('./protocol.js').Opened} opened @param {boolean} reloaded the page is new */
   opened(opened, reloaded) {
-    this.#iceServers = opened.ice_servers;
-    this.#spare.drop();
+    this.#learn(opened.ice_servers);
     if (opened.resumed && !reloaded) return this.nudge();
     for (const call of this.calls()) {
       const listed = opened.calls.find((entry) => entry.call === call.id);
@@ -184,6 +183,7 @@ export class Phone {
 
   /** @param {string} method @param {any} params */
   event(method, params) {
+    if (method === 'session.ice_servers') return this.#learn(params.ice_servers);
     if (method === 'call.incoming') return this.#ring(params);
     const call = this.#calls.get(params.call);
     if (!call) return method === 'call.ended' ? this.#miss(params) : undefined;
@@ -208,6 +208,16 @@ export class Phone {
   }
 
   // --- inside
+
+  /**
+   * For every connection from now on; what was made ahead knows the old ones, whose credentials
+   * may have ended when it is used.
+   * @param {RTCIceServer[]} iceServers
+   */
+  #learn(iceServers) {
+    this.#iceServers = iceServers;
+    this.#spare.drop();
+  }
 
   /** @param {import('./protocol.js').Incoming} incoming */
   #ring(incoming) {

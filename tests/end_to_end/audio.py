@@ -61,6 +61,15 @@ def compare(recording: Path, source: Path) -> Verdict:
     return Verdict(_correlation(heard, expected), float(pesq(RATE, expected, heard, "nb")))
 
 
+def loudest_tone(recording: Path) -> int:
+    """The frequency of the tone that the last half second is, in hertz; 0 if it is none."""
+    end = load(recording)[-RATE // 2 :]
+    power = np.abs(np.fft.rfft(end * np.hanning(len(end)))) ** 2
+    loudest = int(np.argmax(power))
+    near = power[max(0, loudest - 3) : loudest + 4].sum()
+    return loudest * 2 if near > 0.9 * power.sum() else 0
+
+
 def assert_heard(recording: Path, source: Path, *, least_pesq: float = MIN_PESQ) -> None:
     verdict = compare(recording, source)
     assert verdict.passes(least_pesq), f"{recording} against {source.name}: {verdict}"

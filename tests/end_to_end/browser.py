@@ -52,6 +52,14 @@ const speak = async () => {
 if (navigator.mediaDevices) navigator.mediaDevices.getUserMedia = speak;
 """
 
+RELAY_ONLY = """
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(configuration) {
+    super({ ...configuration, iceTransportPolicy: "relay" });
+  }
+};
+"""
+
 # The recorder does not follow a remote stream whose sample rate changes to that of the codec:
 # the audio context stands between them.
 START_RECORDING = """async () => {
@@ -103,6 +111,12 @@ TOLD_FIGURES = """() => {
   return told?.mos && told.round_trip_ms && call.figures;
 }"""
 
+TURN_SERVER = """() => {
+  const [call] = window.wsphone.calls();
+  const [{ username, credential }] = call.pc.getConfiguration().iceServers;
+  return [username, credential];
+}"""
+
 LOCAL_CANDIDATES = """async () => {
   const [call] = window.wsphone.calls();
   return call.pc.localDescription.sdp.match(/^a=candidate:.*$/gm) ?? [];
@@ -117,7 +131,12 @@ class Ended:
     by: str
 
 
-async def launch(playwright: Playwright, *, microphone: Path | None) -> Browser:
+async def launch(
+    playwright: Playwright,
+    *flags: str,
+    microphone: Path | None,
+    executable: Path | str = CHROMIUM,
+) -> Browser:
     """A Chromium whose microphone is a WAV file, or one that may not use a microphone."""
     voice = (
         "--use-fake-ui-for-media-stream",
@@ -125,7 +144,7 @@ async def launch(playwright: Playwright, *, microphone: Path | None) -> Browser:
         f"--use-file-for-fake-audio-capture={microphone}",
     )
     return await playwright.chromium.launch(
-        executable_path=CHROMIUM, args=[*FLAGS, *(voice if microphone else ())]
+        executable_path=executable, args=[*FLAGS, *flags, *(voice if microphone else ())]
     )
 
 
@@ -198,6 +217,10 @@ class Softphone:
     async def talks(self) -> None:
         """Wait until the call is answered and its media are connected."""
         await self.in_state("talking")
+        await self.hears_something()
+
+    async def hears_something(self) -> None:
+        """Wait until media are connected, before the answer or after it."""
         await self.page.wait_for_function(CONNECTED, timeout=10000)
 
     @asynccontextmanager
@@ -229,6 +252,11 @@ class Softphone:
         found: list[str] = await self.page.evaluate(LOCAL_CANDIDATES)
         return found
 
+    async def turn_credentials(self) -> tuple[str, str]:
+        """Name and password by which its call uses the TURN server."""
+        username, credential = await self.page.evaluate(TURN_SERVER)
+        return username, credential
+
     async def codec(self) -> str:
         """In which codec the page hears the other side, as a MIME type."""
         return str(await self.page.evaluate(INBOUND_CODEC))
@@ -245,9 +273,11 @@ class Softphone:
 
 @asynccontextmanager
 async def softphone(
-    browser: Browser, url: str, *, voice: Path | None = None
+    browser: Browser, url: str, *, voice: Path | None = None, relay_only: bool = False
 ) -> AsyncIterator[Softphone]:
     """A tab in a profile of its own; `voice` is the microphone of a browser that has none.
+
+    With `relay_only` its browser reaches nobody but through a TURN server.
 
     It logs out after the block, so that nothing rings here any more; none of the profile's pages
     may have run into an error.
@@ -262,6 +292,8 @@ async def softphone(
         if voice is not None:
             await context.add_init_script(FILE_AS_MICROPHONE)
             await context.route("**/microphone.wav", lambda route: route.fulfill(path=voice))
+        if relay_only:
+            await context.add_init_script(RELAY_ONLY)
         phone = await open_tab(context, url)
         yield phone
         if await phone.part("logout").is_visible():

@@ -15,6 +15,7 @@ from tests.end_to_end.baresip import Baresip, Set
 from tests.end_to_end.browser import Softphone, launch, softphone
 from tests.end_to_end.linphone import Line, Linphone
 from tests.end_to_end.ports import take_ports
+from tests.end_to_end.relay import Relay, relay
 from tests.end_to_end.server import ALICE, BOB, CAROL, Person, Server, running_server
 from tests.end_to_end.sounds import Sounds, make_sounds
 from tests.end_to_end.waking import Pocket, Waking, waking_server
@@ -101,6 +102,21 @@ async def alice(chromium: Browser, server: Server) -> AsyncIterator[Softphone]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
+async def line(server: Server) -> AsyncIterator[Relay]:
+    """The network between a client and the server."""
+    async with relay(server.ports.relay, server.ports.http) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def roaming_alice(chromium: Browser, line: Relay) -> AsyncIterator[Softphone]:
+    """alice's page behind the network that can be cut."""
+    async with softphone(chromium, line.url) as phone:
+        await phone.log_in(ALICE.name, ALICE.password)
+        yield phone
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterator[StartLinphone]:
     """Starts telephones that speak with voice b and are registered with the server."""
     folders = (tmp_path / f"linphone{number}" for number in itertools.count())
@@ -114,6 +130,8 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
         transport: str = "udp",
         keys_by_info: bool = False,
         welcome: bool = True,
+        speech: Path = sounds.b.looped,
+        sounds_early: bool = False,
     ) -> Linphone:
         ports = take_ports()
         line = Line(
@@ -126,10 +144,9 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
             max_calls=max_calls,
             transport=transport,
             keys_by_info=keys_by_info,
+            sounds_early=sounds_early,
         )
-        phone = await Linphone.start(
-            line, next(folders), speech=sounds.b.looped, auto_answer=auto_answer
-        )
+        phone = await Linphone.start(line, next(folders), speech=speech, auto_answer=auto_answer)
         # one that was refused asks for a password and takes no commands
         started.push_async_callback(phone.close if welcome else phone.kill)
         if welcome:

@@ -31,20 +31,21 @@ DECLINED = "Call declined"
 
 CONFIGURATION = """\
 [sip]
-bind_address=127.0.0.1
+bind_address={host}
 sip_port={udp_port}
 sip_tcp_port={tcp_port}
 sip_tls_port=0
 use_ipv6=0
 guess_hostname=0
-contact="{user}" <sip:{user}@127.0.0.1>
+contact="{user}" <sip:{user}@{host}>
 media_encryption={encryption}
 media_encryption_mandatory={encryption_mandatory}
 use_info={keys_by_info}
 use_rfc2833={keys_by_events}
+incoming_calls_early_media={early}
 default_proxy={default_proxy}
 [rtp]
-bind_address=127.0.0.1
+bind_address={host}
 audio_rtp_port={rtp_port}-{rtp_port_max}
 [sound]
 echocancellation=0
@@ -69,8 +70,8 @@ log_collection_upload_server_url=
 
 REGISTRATION = """\
 [proxy_0]
-reg_proxy=<sip:127.0.0.1:{registrar};transport={transport}>
-reg_route=<sip:127.0.0.1:{registrar};transport={transport};lr>
+reg_proxy=<sip:{server}:{registrar};transport={transport}>
+reg_route=<sip:{server}:{registrar};transport={transport};lr>
 reg_identity="{user}" <sip:{user}@{domain}>
 reg_expires=120
 reg_sendregister=1
@@ -102,6 +103,9 @@ class Line:
     rtp_port: int
     rtp_ports: int = 98
     """How many more than the first it may use."""
+    host: str = "127.0.0.1"
+    server: str = "127.0.0.1"
+    """Its own address, and that by which it knows the server."""
     registrar: int | None = None
     secret: str = ""
     domain: str = "wsphone.local"
@@ -114,15 +118,23 @@ class Line:
     """By its own name: `srtp`, `dtls`; it takes no other calls then."""
     keys_by_info: bool = False
     """Keys go by SIP's INFO instead of telephone-events."""
+    sounds_early: bool = False
+    """It lets callers hear what it plays while it rings."""
     instance: str | None = None
     """The UUID by which it is known again; without it each start makes another one."""
     settings_from: str | None = None
     """Where it fetches its account, instead of having one from the start."""
 
+    @property
+    def sound_ports(self) -> range:
+        """Where it may listen for sound; reports go to the odd ports between."""
+        return range(self.rtp_port, self.rtp_port + self.rtp_ports + 1, 2)
+
     def configuration(self) -> str:
         """The text of a linphonerc; codecs that are not wanted have to be listed as disabled."""
         text = CONFIGURATION.format(
             user=self.user,
+            host=self.host,
             udp_port=self.sip_port if self.transport == "udp" else 0,
             tcp_port=self.sip_port if self.transport == "tcp" else 0,
             rtp_port=self.rtp_port,
@@ -133,6 +145,7 @@ class Line:
             encryption_mandatory=int(self.encryption != "none"),
             keys_by_info=int(self.keys_by_info),
             keys_by_events=int(not self.keys_by_info),
+            early=int(self.sounds_early),
         )
         if self.instance is not None:
             text += f"uuid={self.instance}\n"
@@ -141,6 +154,7 @@ class Line:
         if self.registrar is not None:
             text += REGISTRATION.format(
                 user=self.user,
+                server=self.server,
                 registrar=self.registrar,
                 secret=self.secret,
                 domain=self.domain,
@@ -171,15 +185,21 @@ class Linphone:
 
     @classmethod
     async def start(
-        cls, line: Line, folder: Path, *, speech: Path, auto_answer: bool = False
+        cls,
+        line: Line,
+        folder: Path,
+        *,
+        speech: Path,
+        auto_answer: bool = False,
+        inside: Sequence[str] = (),
     ) -> "Linphone":
-        """Start it in `folder`, where it may have run before."""
+        """Start it in `folder`, where it may have run before; `inside` are words before it."""
         home = folder / "home"
         (home / ".local/share/linphone").mkdir(parents=True, exist_ok=True)
         configuration = folder / "linphonerc"
         configuration.write_text(line.configuration())
         program = await Program.start(
-            "linphonec",
+            *(*inside, "linphonec"),
             *("-c", str(configuration), "-d", "5", "-l", str(folder / "debug.log")),
             *(["-a"] if auto_answer else []),
             env={"HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb"},
@@ -217,7 +237,7 @@ class Linphone:
     @property
     def address(self) -> str:
         """Where to reach it without a registrar."""
-        return f"sip:{self.line.user}@127.0.0.1:{self.line.sip_port}"
+        return f"sip:{self.line.user}@{self.line.host}:{self.line.sip_port}"
 
     async def registered(self) -> None:
         """Wait until the registrar has accepted it."""
@@ -295,6 +315,10 @@ class Linphone:
         heads = [each.partition("\n\n")[0] for each in messages if call_id in each]
         found = [re.search(r"^CSeq: *(\d+) INVITE", each, re.MULTILINE) for each in heads]
         return len({match[1] for match in found if match})
+
+    def conversation(self) -> list[str]:
+        """What it and the other side said in calls so far: CSeq of requests and responses."""
+        return re.findall(r"^CSeq: *(\d+ (?!REGISTER)\w+)", self._log_text(), re.MULTILINE)
 
     def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""

@@ -3,7 +3,7 @@
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,10 +64,17 @@ class Outcome:
     output: str
 
 
-async def wsphone(*arguments: str, line: str | None = None) -> Program:
-    """Start the `wsphone` command; `line` is its input."""
+async def wsphone(
+    *arguments: str,
+    line: str | None = None,
+    module: str = "signaling",
+    settings: Mapping[str, str] | None = None,
+) -> Program:
+    """Start the `wsphone` command; `line` is its input, `settings` go into its environment."""
     program = await Program.start(
-        *(sys.executable, "-m", "signaling", *arguments), cwd=ROOT, env={"PYTHONUNBUFFERED": "1"}
+        *(sys.executable, "-m", module, *arguments),
+        cwd=ROOT,
+        env={"PYTHONUNBUFFERED": "1", **(settings or {})},
     )
     if line is not None:
         program.write(line)
@@ -182,10 +189,14 @@ async def running_server(
     workers: int = 0,
     more: str = "",
     phones: Iterable[Person] = (),
+    module: str = "signaling",
+    settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """A server with accounts for `people`, stopped by Ctrl-C after the block.
 
-    `more` are sections for the end of its configuration; `phones` are people who have nothing else.
+    `more` are sections for the end of its configuration, `settings` what its environment says
+    instead of it; `phones` are people who have nothing else; `module` is what runs in place of
+    the command.
     """
     ports = ports or take_ports()
     configuration = write_configuration(
@@ -201,7 +212,9 @@ async def running_server(
         await add_person(configuration, person)
     await add_phones(configuration, phones)
     async with aiohttp.ClientSession() as http:
-        program = await wsphone("run", "--config", str(configuration))
+        program = await wsphone(
+            "run", "--config", str(configuration), module=module, settings=settings
+        )
         try:
             server = Server(program, ports, http)
             await server.ready()

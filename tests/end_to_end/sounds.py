@@ -42,6 +42,12 @@ async def make_sounds(folder: Path) -> Sounds:
     return Sounds(first, second)
 
 
+async def make_tone(path: Path, hertz: int) -> None:
+    """A minute of a tone: known at once for what it is, where nobody judges how it sounds."""
+    form = ("-r", str(RATE), "-b", "16", "-c", "1")
+    await _run("sox", "-n", *form, str(path), "synth", "60", "sine", str(hertz), "gain", "-9")
+
+
 async def _make_voice(folder: Path, name: str) -> Voice:
     voice, pitch, text = VOICES[name]
     parts = ("spoken", "chirp", "once", "looped")

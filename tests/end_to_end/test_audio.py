@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.end_to_end.audio import RATE, Samples, assert_heard, load
-from tests.end_to_end.sounds import Sounds
+from tests.end_to_end.audio import RATE, Samples, assert_heard, load, loudest_tone
+from tests.end_to_end.sounds import Sounds, make_tone
 
 PACKET = RATE // 50
 
@@ -58,3 +58,13 @@ def test_lost_packets_fail(heard: Samples, sounds: Sounds, tmp_path: Path) -> No
 def test_a_recording_that_broke_off_fails(heard: Samples, sounds: Sounds, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="too short"):
         assert_heard(save(tmp_path, heard[: 5 * RATE]), sounds.a.once)
+
+
+async def test_a_tone_is_known_by_its_frequency_and_a_voice_is_none(
+    sounds: Sounds, tmp_path: Path
+) -> None:
+    await make_tone(tmp_path / "tone.wav", 500)
+    assert loudest_tone(tmp_path / "tone.wav") == 500
+    spoken = load(sounds.a.once)
+    for second in (1, 2, 3):
+        assert loudest_tone(save(tmp_path, spoken[: second * RATE])) == 0

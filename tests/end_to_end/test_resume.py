@@ -1,18 +1,16 @@
 """Sockets break and come back: calls go on, and every event comes once and in order."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.end_to_end.browser import Ended, Softphone, softphone
 from tests.end_to_end.conftest import StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY
 from tests.end_to_end.listening import hear
-from tests.end_to_end.relay import Relay, relay
+from tests.end_to_end.relay import Relay
 from tests.end_to_end.server import ALICE, BOB, CAROL, Server
 from tests.end_to_end.sounds import Sounds
 from tests.end_to_end.wsclient import ANSWER, OFFER, Clients, Refused
@@ -21,21 +19,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 SESSION_RESUMED_ELSEWHERE = 4409
 NO_SUCH_CALL = -32002
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def line(server: Server) -> AsyncIterator[Relay]:
-    """The network between a client and the server."""
-    async with relay(server.ports.relay, server.ports.http) as running:
-        yield running
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def roaming_alice(chromium: Browser, line: Relay) -> AsyncIterator[Softphone]:
-    """alice's page behind the network that can be cut."""
-    async with softphone(chromium, line.url) as phone:
-        await phone.log_in(ALICE.name, ALICE.password)
-        yield phone
 
 
 async def cut_and_restore(phone: Softphone, line: Relay) -> None:
@@ -113,22 +96,6 @@ async def test_the_end_of_a_call_reaches_a_page_that_was_away(
     assert await bob.ended() == ENDED_NORMALLY
     await line.restore()
     assert await roaming_alice.ended() == Ended("hangup", "callee")
-
-
-async def test_a_reloaded_page_keeps_its_call(
-    alice: Softphone, linphone: StartLinphone, sounds: Sounds, tmp_path: Path
-) -> None:
-    bob = await linphone(BOB, auto_answer=True)
-    await alice.dial("bob")
-    await alice.talks()
-    await bob.talks()
-    await alice.page.reload()
-    await alice.online()
-    await alice.talks()
-    await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
-    await alice.hang_up()
-    assert await alice.ended() == Ended("hangup", "caller")
-    assert await bob.ended() == ENDED_NORMALLY
 
 
 async def test_a_page_reloaded_in_a_direct_call_is_heard_again(

@@ -122,6 +122,16 @@ class TestOnceSpeechFlows:
             neighbour.send(rtp(0, 100, b"boo", source=0x9999))
             await self._is_dropped(engine)
 
+    async def test_who_sends_no_sound_of_the_call_is_not_the_phone(
+        self, engine: AiortcEngine
+    ) -> None:
+        async with Phone() as phone, Phone() as neighbour, Phone() as talker:
+            neighbour.call(await joined(engine, phone, talker))
+            neighbour.send(rtp(77, 1, b"boo"))
+            await self._is_dropped(engine)
+            talker.send(rtp(0, 1, b"for the phone"))
+            assert (await phone.inbox.packet()).payload == b"for the phone"
+
     @pytest.mark.parametrize("stranger", [ELSEWHERE, LOOPBACK])
     async def test_reports_of_strangers_are_not_heard(
         self, engine: AiortcEngine, stranger: str

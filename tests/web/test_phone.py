@@ -304,19 +304,41 @@ async def test_a_peer_connection_that_was_made_ahead_serves_one_call(page: Page)
     assert told == [1, True, 1, 2, True]
 
 
-async def test_new_servers_for_ice_put_what_was_made_ahead_away(page: Page) -> None:
+@pytest.mark.parametrize(
+    "told_by",
+    [
+        "phone.opened({ resumed: false, calls: [], ice_servers }, false)",
+        "phone.event('session.ice_servers', { ice_servers, seconds: 60 })",
+    ],
+)
+async def test_new_servers_for_ice_put_what_was_made_ahead_away(page: Page, told_by: str) -> None:
     told = await lab(
         page,
-        """
-        const { phone } = new Switch().add('alice');
+        f"""
+        const {{ phone }} = new Switch().add('alice');
         phone.prepare();
         const urls = 'turn:127.0.0.1:3478';
-        const ice_servers = [{ urls, username: 'u', credential: 'p' }];
-        phone.opened({ resumed: false, calls: [], ice_servers }, false);
+        const ice_servers = [{{ urls, username: 'u', credential: 'p' }}];
+        {told_by};
         void phone.dial('bob');
         return phone.active.pc.getConfiguration().iceServers.map((server) => server.urls);""",
     )
     assert told == [["turn:127.0.0.1:3478"]]
+
+
+async def test_the_next_generation_of_media_uses_renewed_servers(page: Page) -> None:
+    told = await lab(
+        page,
+        """
+        const { alice, a } = await talking();
+        const first = a.pc;
+        const ice_servers = [{ urls: 'stun:127.0.0.1:3478' }];
+        alice.phone.event('session.ice_servers', { ice_servers, seconds: 60 });
+        fail(a);
+        await until(() => a.pc !== first && a.sound === 'connected');
+        return [first, a.pc].map((pc) => pc.getConfiguration().iceServers.length);""",
+    )
+    assert told == [0, 1]
 
 
 async def test_keys_of_the_other_side_are_kept_until_they_were_read(page: Page) -> None:
