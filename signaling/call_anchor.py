@@ -22,6 +22,7 @@ from signaling.call_events import (
     MediaRefused,
 )
 from signaling.call_model import Heard, Leg, Mode, Negotiating, Negotiation
+from signaling.call_setup import MOST_INSISTING
 from signaling.call_state import Call
 from signaling.call_wake import MAX_RINGS, branch_failed, ring_anew
 from signaling.shared.reasons import EndedBy, EndReason
@@ -55,7 +56,7 @@ def _offer(call: Call, leg: Leg, media: int, now: float) -> None:
 
 def _open(call: Call, leg: Leg, media: int) -> None:
     codecs = (call.codec,) if call.codec is not None else ()
-    call.do(OpenMedia(leg.id, media, codecs=codecs))
+    call.do(OpenMedia(leg.id, media, codecs=codecs, insists=leg.insists))
 
 
 def opened(call: Call, leg: Leg, event: MediaOpened, open_one: Negotiation) -> None:
@@ -77,7 +78,7 @@ def accepted(call: Call, event: MediaAccepted, now: float) -> None:
     other = call.other(leg)
     if other is None:
         return
-    if other.media != event.media:
+    if other.media not in other.engine:
         _offer(call, other, event.media, now)
         return
     call.settle()
@@ -108,12 +109,19 @@ def change_agreed(call: Call, event: ChangeAgreed, now: float) -> None:
 
 
 def change_refused(call: Call, event: ChangeRefused, now: float) -> None:
-    """A phone that wanted a change of its own at the same time is asked again."""
+    """A phone that wanted a change of its own at the same time is asked again.
+
+    Any other may want to be told that it must encrypt, as when it was called or was calling.
+    """
     leg = call.leg(event.leg)
     open_one = _owed(call, leg)
     if leg is not None and open_one is not None and open_one.media in leg.engine:
         if event.again:
             call.do(ProposeChange(leg.id, open_one.offer))
+        elif call.insists and leg.insists < MOST_INSISTING:
+            leg.insists, leg.proposed = leg.insists + 1, None
+            call.close_media(leg)
+            _offer(call, leg, open_one.media + 1, now)
         else:
             call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
         return

@@ -195,8 +195,39 @@ class TestTalking:
 class TestPhone:
     def test_one_that_refuses_ends_the_call(self) -> None:
         lab = two_phones()
+        lab.call.insists = False
         lab.crash()
         lab.do(ChangeRefused("alice", again=False))
+        assert lab.end_of("desk") is EndReason.MEDIA_FAILED
+        lab.check()
+
+    @pytest.mark.parametrize("first", ["alice", "desk"])
+    def test_one_that_encrypts_only_is_told_that_it_must(self, first: str) -> None:
+        lab = two_phones()
+        lab.call.insists = True
+        lab.crash()
+        if first == "desk":
+            agree(lab, "alice")
+        lab.do(ChangeRefused(first, again=False))
+        opened = lab.told(first, OpenMedia)[-2:]
+        assert [(each.media, each.insists) for each in opened] == [(2, 0), (3, 1)]
+        agree(lab, first)
+        if first == "alice":
+            agree(lab, "desk")
+        assert lab.mode() is Mode.ANCHORED
+        lab.check()
+        # And so it is told the next time.
+        lab.crash()
+        if first == "desk":
+            agree(lab, "alice")
+        assert lab.told(first, OpenMedia)[-1].insists == 1
+
+    def test_not_more_often_than_there_are_ways_to_encrypt(self) -> None:
+        lab = two_phones()
+        lab.call.insists = True
+        lab.crash()
+        for _ in range(3):
+            lab.do(ChangeRefused("alice", again=False))
         assert lab.end_of("desk") is EndReason.MEDIA_FAILED
         lab.check()
 
