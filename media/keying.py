@@ -1,6 +1,6 @@
 """How the two ends of an RTP leg come to their SRTP keys, and our words for it in descriptions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from media import sdes
@@ -11,7 +11,7 @@ from media.sdp import MediaSection
 from signaling.shared.errors import BadMessage, IncompatibleMedia
 
 _PLAIN = ("RTP/AVP", "RTP/AVPF")
-_OFFERED = {
+OFFERED_PROTOCOLS = {
     Security.NONE: "RTP/AVP",
     Security.OPTIONAL: "RTP/AVP",
     Security.REQUIRED: "RTP/SAVP",
@@ -87,10 +87,14 @@ class Secrecy:
             )
         return replace(
             plain,
-            protocol=_OFFERED[self._security],
+            protocol=OFFERED_PROTOCOLS[self._security],
             cryptos=tuple(map(str, self._offered)),
             fingerprint=None if self._security is Security.NONE else self._fingerprint,
         )
+
+    def offered(self, lines: Iterable[str]) -> None:
+        """Somebody else made our offer, with these a=crypto lines."""
+        self._offered = tuple(map(sdes.parse, lines))
 
     def read(self, section: MediaSection, *, answer: bool) -> Keying:
         """What the peer's description comes to; IncompatibleMedia for what may not be.

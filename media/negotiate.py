@@ -218,8 +218,13 @@ def webrtc_remote(description: Description) -> WebrtcRemote:
     )
 
 
-def make_offer(local: Local, preferred: tuple[str, ...], *, session_id: int) -> str:
-    """Our offer of all that we carry: `preferred` first, and opus before all others of those."""
+def make_offer(
+    local: Local, preferred: tuple[str, ...], *, session_id: int, noise: bool = True
+) -> str:
+    """Our offer of all that we carry: `preferred` first, and opus before all others of those.
+
+    `noise`: comfort noise is offered where it may be needed.
+    """
     unknown = [name for name in preferred if name not in _CARRIED]
     if unknown:
         raise IncompatibleMedia(f"we do not carry {_words(unknown)}")
@@ -229,7 +234,7 @@ def make_offer(local: Local, preferred: tuple[str, ...], *, session_id: int) -> 
     rates = dict.fromkeys(codec.clock_rate for _, codec in formats)
     others = [(_EVENT_TYPES[rate], f"telephone-event/{rate}") for rate in rates]
     # Between equal codecs nobody could make the noise for a side that does not take it.
-    if first and not any(_CARRIED[name].clock_rate == 8000 for name in first):
+    if noise and first and not any(_CARRIED[name].clock_rate == 8000 for name in first):
         others.append((_NOISE_TYPE, _NOISE))
     webrtc = isinstance(local, WebrtcLocal)
     protocol = local.protocol if isinstance(local, RtpLocal) else _PROTOCOLS[Profile.WEBRTC][0]

@@ -51,13 +51,15 @@ LAYERS: dict[str, dict[Layer, str]] = {
     "media": {
         Layer.ENTRY: "worker",
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet music player ports reporter
-            rtp_leg rtp_shield side sounds/* srtp watch webrtc_leg worker_link
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet music ng_client player ports
+            reporter rtp_leg rtp_shield rtpengine_call rtpengine_digits rtpengine_engine
+            rtpengine_instances rtpengine_leg rtpengine_links rtpengine_watch side sounds/* srtp
+            watch webrtc_leg worker_link
         """,
         Layer.CORE: """
             candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
-            latch libopus listeners negotiate opus packet pcm places quality reception resample
-            rtcp sdes sdp seam settings stun transcode wire
+            latch libopus listeners negotiate ng opus packet pcm places quality reception resample
+            rtcp rtpengine_figures rtpengine_sdp sdes sdp seam settings stun transcode wire
         """,
     },
     "push": {

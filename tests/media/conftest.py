@@ -1,13 +1,14 @@
 """Fixtures of the media tests: an engine on loopback and its events."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aioice.ice
 import pytest
 
 from media.engine import OwnEngine
 from media.settings import MediaSettings
-from tests.media.harness import Events, in_this_process, quick
+from tests.media.harness import Events, by_rtpengine, in_this_process, quick
+from tests.rtpengine_daemon import Rtpengine, free_port, rtpengine
 
 
 @pytest.fixture
@@ -21,12 +22,21 @@ def settings() -> MediaSettings:
     return quick()
 
 
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Rtpengine]:
+    """rtpengine in user space, which tells of digits at a port of ours."""
+    with rtpengine(ports=(28000, 28999), digits=free_port()) as running:
+        yield running
+
+
 @pytest.fixture
 async def engine(
     request: pytest.FixtureRequest, settings: MediaSettings, loopback_ice: None
 ) -> AsyncIterator[OwnEngine]:
-    """In this process, or where a test is marked with BOTH_ENGINES also in one of its own."""
-    engine = await getattr(request, "param", in_this_process)(settings)
+    """In this process, or as the test is parametrised (BOTH_ENGINES, EVERY_ENGINE)."""
+    make = getattr(request, "param", in_this_process)
+    daemons = [request.getfixturevalue("daemon")] if make is by_rtpengine else []
+    engine = await make(settings, *daemons)
     yield engine
     await engine.aclose()
     assert (engine.counts().legs, engine.counts().sockets, engine.counts().tasks) == (0, 0, 0)

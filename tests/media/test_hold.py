@@ -5,20 +5,27 @@ from pathlib import Path
 import pytest
 
 from media import hold
-from media.aiortc_engine import AiortcEngine, MediaSettings
+from media.aiortc_engine import MediaSettings
 from media.codec import make_encoder
-from media.engine import SILENCE, Digit, Held, Profile, Silent
+from media.engine import SILENCE, Digit, Held, OwnEngine, Profile, Silent
 from media.music import RATE, SHIPPED, Tune
 from media.negotiate import Agreement
 from media.sdp import Description, parse
 from signaling.shared.errors import MediaError, WrongState
-from tests.media.harness import BROWSER_CODECS, PCMU, Events, browser_calls_phone, quick
+from tests.media.harness import (
+    BROWSER_CODECS,
+    EVERY_ENGINE,
+    PCMU,
+    Events,
+    browser_calls_phone,
+    quick,
+)
 from tests.media.peers import LOOPBACK, Browser, Packet, Phone, rtp
 
 MUSIC = str(SHIPPED)
 
 
-async def joined(engine: AiortcEngine, phone: Phone, other: Phone) -> None:
+async def joined(engine: OwnEngine, phone: Phone, other: Phone) -> None:
     """Two phones that talk: legs "phone" and "other"."""
     for leg, each in (("phone", phone), ("other", other)):
         offer = each.description(*PCMU)
@@ -49,7 +56,7 @@ def directed(phone: Phone, direction: str) -> str:
 
 class TestMusic:
     async def test_it_is_heard_as_it_is_in_the_file_and_nothing_else_is(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -65,7 +72,7 @@ class TestMusic:
             }
             assert steps == {(1, 160)}
 
-    async def test_who_comes_back_is_heard_in_the_same_stream(self, engine: AiortcEngine) -> None:
+    async def test_who_comes_back_is_heard_in_the_same_stream(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             await engine.play("other", MUSIC)
@@ -79,7 +86,7 @@ class TestMusic:
             assert packet.sequence == (last.sequence + 1) & 0xFFFF
             assert 0 < (packet.timestamp - last.timestamp) & 0xFFFFFFFF < 8000
 
-    async def test_all_who_wait_hear_the_same_packets(self, engine: AiortcEngine) -> None:
+    async def test_all_who_wait_hear_the_same_packets(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             await engine.play("phone", MUSIC)
@@ -89,7 +96,7 @@ class TestMusic:
             assert first.payload in [packet.payload for packet in await heard(phone, 8)]
 
     async def test_it_goes_on_over_a_join_and_nothing_slips_through(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             offer = other.description(*PCMU)
@@ -102,7 +109,7 @@ class TestMusic:
             assert [packet.payload for packet in await heard(other, 5)] == expected(5)
 
     async def test_a_holder_that_changes_its_codec_is_not_heard_until_it_comes_back(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -119,8 +126,9 @@ class TestMusic:
                 packet = await other.inbox.packet()
             assert len(packet.payload) == 160
 
+    @EVERY_ENGINE
     async def test_the_holder_hears_nothing_until_the_end(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -137,7 +145,7 @@ class TestMusic:
             assert [packet.payload for packet in await heard(phone, 1)] == [b"back"]
             assert [packet.payload for packet in await heard(other, 1)] == [b"back"]
 
-    async def test_a_browser_on_hold_hears_it_too(self, engine: AiortcEngine) -> None:
+    async def test_a_browser_on_hold_hears_it_too(self, engine: OwnEngine) -> None:
         async with Browser(BROWSER_CODECS) as browser, Phone() as phone:
             await browser_calls_phone(engine, browser, phone, phone.description(*PCMU))
             await engine.play("web", MUSIC)
@@ -146,7 +154,7 @@ class TestMusic:
             assert [packet.payload for packet in packets] == expected(4)
 
     async def test_a_file_that_is_no_music_leaves_silence(
-        self, engine: AiortcEngine, tmp_path: Path
+        self, engine: OwnEngine, tmp_path: Path
     ) -> None:
         broken = tmp_path / "broken.wav"
         broken.write_bytes(b"RIFF")
@@ -158,7 +166,7 @@ class TestMusic:
             await engine.play("other", MUSIC)
             assert [packet.payload for packet in await heard(other, 1)] == expected(1)
 
-    async def test_keys_are_heard_in_place_of_it(self, engine: AiortcEngine) -> None:
+    async def test_keys_are_heard_in_place_of_it(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             await engine.play("other", MUSIC)
@@ -171,7 +179,7 @@ class TestMusic:
                 packet = await other.inbox.packet()
             assert packet.payload in expected(450)
 
-    async def test_a_leg_that_is_gone_hears_nothing(self, engine: AiortcEngine) -> None:
+    async def test_a_leg_that_is_gone_hears_nothing(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             await engine.play("other", MUSIC)
@@ -183,9 +191,7 @@ class TestMusic:
 
 
 class TestPhoneWithMusicOfItsOwn:
-    async def test_its_own_is_heard_while_it_sends_and_ours_else(
-        self, engine: AiortcEngine
-    ) -> None:
+    async def test_its_own_is_heard_while_it_sends_and_ours_else(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             await engine.update("phone", directed(phone, "sendonly"))
@@ -201,9 +207,7 @@ class TestPhoneWithMusicOfItsOwn:
             # Half a second of ours was left out for it.
             assert 0.3 * 8000 < (after.timestamp - packet.timestamp) & 0xFFFFFFFF
 
-    async def test_one_that_says_that_nothing_flows_is_not_heard(
-        self, engine: AiortcEngine
-    ) -> None:
+    async def test_one_that_says_that_nothing_flows_is_not_heard(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             await engine.update("phone", directed(phone, "inactive"))
@@ -218,7 +222,7 @@ class TestWatch:
         return quick(silent_seconds=0.2)
 
     async def test_nobody_is_missed_while_somebody_is_played_to(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone, Phone() as other, Phone() as third, Phone() as fourth:
             await joined(engine, phone, other)
@@ -302,11 +306,12 @@ class TestDescriptions:
 
 
 class TestPhoneThatIsHeld:
-    async def reoffered(self, engine: AiortcEngine, *, talks: bool, listens: bool) -> Description:
+    async def reoffered(self, engine: OwnEngine, *, talks: bool, listens: bool) -> Description:
         return parse(await engine.reoffer("phone", talks=talks, listens=listens))
 
+    @EVERY_ENGINE
     async def test_our_offer_raises_the_version_and_waits_for_its_answer(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -327,8 +332,9 @@ class TestPhoneThatIsHeld:
             # That it rested was our wish.
             assert [event for event in events.all if isinstance(event, Held)] == []
 
+    @EVERY_ENGINE
     async def test_its_own_offers_are_answered_by_what_we_do_meanwhile(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -337,9 +343,8 @@ class TestPhoneThatIsHeld:
             answer = parse(await engine.update("phone", directed(phone, "sendrecv")))
             assert answer.media[0].direction == "sendonly"
 
-    async def test_only_an_rtp_leg_that_has_agreed_is_offered_anew(
-        self, engine: AiortcEngine
-    ) -> None:
+    @EVERY_ENGINE
+    async def test_only_an_rtp_leg_that_has_agreed_is_offered_anew(self, engine: OwnEngine) -> None:
         await engine.open("c", "phone", Profile.RTP)
         with pytest.raises(WrongState):
             await engine.reoffer("phone", talks=True, listens=True)
@@ -348,8 +353,9 @@ class TestPhoneThatIsHeld:
 
 
 class TestPhoneThatHolds:
+    @EVERY_ENGINE
     async def test_it_is_reported_once_and_so_is_its_return(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -358,8 +364,9 @@ class TestPhoneThatHolds:
             told = [event for event in events.all if isinstance(event, Held)]
             assert told == [Held("phone", True), Held("phone", False), Held("phone", True)]
 
+    @EVERY_ENGINE
     async def test_one_that_holds_while_it_is_held_is_told_apart(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)

@@ -7,11 +7,11 @@ import pytest
 
 from media import sdes
 from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.engine import Connected, Failed, Profile, Security
+from media.engine import Connected, Failed, OwnEngine, Profile, Security
 from media.sdp import parse
 from signaling.shared.errors import IncompatibleMedia
 from tests.end_to_end.waiting import eventually
-from tests.media.harness import Events, quick
+from tests.media.harness import EVERY_ENGINE, Events, quick
 from tests.media.openings import ELSEWHERE, DtlsPhone, PlainPhone, SdesPhone
 from tests.media.peers import LOOPBACK, Phone, rtp
 
@@ -25,7 +25,7 @@ class Trunk:
     The near end offers.
     """
 
-    near: AiortcEngine
+    near: OwnEngine
     far: AiortcEngine
     near_phone: Phone
     far_phone: Phone
@@ -76,7 +76,7 @@ class Trunk:
 
 
 @pytest.fixture
-async def trunk(engine: AiortcEngine, settings: MediaSettings) -> AsyncIterator[Trunk]:
+async def trunk(engine: OwnEngine, settings: MediaSettings) -> AsyncIterator[Trunk]:
     far = AiortcEngine(settings)
     async with Phone() as one, Phone() as two:
         yield Trunk(engine, far, one, two)
@@ -118,6 +118,7 @@ class Beset(DtlsPhone):
 
 
 class TestSdes:
+    @EVERY_ENGINE
     @pytest.mark.parametrize("suite", [suite.name for suite in sdes.OFFERED])
     async def test_each_suite_of_our_offers_carries_speech_both_ways(
         self, trunk: Trunk, suite: str
@@ -143,6 +144,7 @@ class TestSdes:
             await other.speak(rtp(0, 1, b"to there"))
             assert (await phone.inbox.packet()).payload == b"to there"
 
+    @EVERY_ENGINE
     async def test_an_optional_offer_is_plain_rtp_with_keys_beside_it(self, trunk: Trunk) -> None:
         """RFC 8643."""
         offer, answer = await trunk.connect(await trunk.offer(Security.OPTIONAL))
@@ -151,6 +153,7 @@ class TestSdes:
         assert len(parse(answer).media[0].cryptos) == 1
         await trunk.talk()
 
+    @EVERY_ENGINE
     @pytest.mark.parametrize("starts", [("a=crypto",), ("a=crypto", "a=fingerprint", "a=setup")])
     async def test_what_the_far_end_does_not_take_of_an_optional_offer_is_left_out(
         self, trunk: Trunk, starts: tuple[str, ...]
@@ -191,7 +194,7 @@ class TestSdes:
             await trunk.talk()
         assert (await trunk.near.query("trunk")).dropped == 4
 
-    async def test_reports_are_protected_too(self, engine: AiortcEngine) -> None:
+    async def test_reports_are_protected_too(self, engine: OwnEngine) -> None:
         async with Phone() as phone:
             offer = await engine.open("c", "leg", Profile.RTP, security=Security.REQUIRED)
             line = parse(offer).media[0].cryptos[-1]
@@ -205,7 +208,8 @@ class TestSdes:
 
 
 class TestPolicy:
-    async def test_required_refuses_plain_rtp_and_says_so(self, engine: AiortcEngine) -> None:
+    @EVERY_ENGINE
+    async def test_required_refuses_plain_rtp_and_says_so(self, engine: OwnEngine) -> None:
         async with Phone() as phone:
             with pytest.raises(IncompatibleMedia, match="plain RTP/AVP.*srtp is required"):
                 await engine.open(
@@ -217,6 +221,7 @@ class TestPolicy:
             with pytest.raises(IncompatibleMedia, match="plain RTP/AVP"):
                 await engine.accept("leg", phone.description("0"))
 
+    @EVERY_ENGINE
     async def test_none_refuses_secure_rtp_and_passes_over_keys_beside_plain_rtp(
         self, trunk: Trunk
     ) -> None:
@@ -238,6 +243,7 @@ class TestDtls:
             await phone.join(engine, "beset")
             await phone.hang_up()
 
+    @EVERY_ENGINE
     @pytest.mark.parametrize("setup", ["actpass", "active", "passive"])
     @pytest.mark.parametrize("mux", [False, True])
     async def test_each_role_carries_speech_both_ways(
@@ -280,7 +286,7 @@ class TestHandshakeTime:
         return quick(connect_seconds=0.2)
 
     async def test_a_peer_that_never_shakes_hands_fails_in_plain_words(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone:
             offer = phone.description(
@@ -304,6 +310,7 @@ class TestChanges:
         assert again.media[0].cryptos == parse(answer).media[0].cryptos
         await trunk.talk(first=3)
 
+    @EVERY_ENGINE
     async def test_a_hold_keeps_the_keys(self, trunk: Trunk) -> None:
         offer, answer = await trunk.connect(await trunk.offer(Security.REQUIRED))
         await trunk.talk()
@@ -312,6 +319,7 @@ class TestChanges:
             assert parse(text).media[0].cryptos == parse(answer).media[0].cryptos
         await trunk.talk(first=3)
 
+    @EVERY_ENGINE
     async def test_a_hold_keeps_the_association(self, trunk: Trunk) -> None:
         offer = await trunk.offer(Security.DTLS)
         await trunk.connect(offer)
@@ -321,6 +329,7 @@ class TestChanges:
             await trunk.far.update("trunk", offer.replace("a=sendrecv", direction))
         await trunk.talk(first=3)
 
+    @EVERY_ENGINE
     async def test_a_call_becomes_secure_and_plain_again_as_the_peer_offers(
         self, trunk: Trunk
     ) -> None:
