@@ -12,14 +12,13 @@ from media import hold, negotiate, sdp
 from media import rtpengine_links as links
 from media.engine import (
     Digit,
-    Failed,
     Figures,
+    Gone,
     Held,
     IceCandidate,
     MediaEvent,
     Profile,
     Security,
-    Silent,
 )
 from media.keying import Secrecy
 from media.listeners import Listeners
@@ -383,6 +382,5 @@ class RtpengineEngine:
         if leg.lost:
             return
         leg.lost = True
-        self._emit(Failed(leg.name, detail))
-        # A call waits for a peer whose way broke; nobody comes back to this one.
-        self._emit(Silent(leg.name, 0.0))
+        log.info("call %s: leg %s is gone: %s", leg.call, leg.name, detail)
+        self._emit(Gone(leg.name))

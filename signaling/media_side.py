@@ -1,9 +1,10 @@
-"""Chooses the media engine, in this process or in processes of its own, and runs it."""
+"""Chooses the media engine, in this process, in others or rtpengine's, and runs it."""
 
 from collections.abc import Callable, Mapping
 
 from media.engine import OwnEngine
 from media.fleet import Fleet
+from media.rtpengine_engine import RtpengineEngine, RtpengineSettings
 from media.settings import MediaSettings
 from signaling.shared.config import Config, is_loopback
 
@@ -13,13 +14,17 @@ class MediaSide:
 
     def __init__(self, config: Config) -> None:
         settings, workers = media_settings(config), config.media.workers
-        self._fleet = Fleet(settings, workers) if workers else None
-        self.engine: OwnEngine = self._fleet or _in_process(settings)
+        by_rtpengine = config.media.engine == "rtpengine"
+        self._rtpengine = RtpengineEngine(_rtpengine_settings(config)) if by_rtpengine else None
+        self._fleet = Fleet(settings, workers) if workers and not by_rtpengine else None
+        self.engine: OwnEngine = self._rtpengine or self._fleet or _in_process(settings)
 
     async def start(self) -> None:
         """Have it ready for calls; raises OperatorError."""
         if self._fleet is not None:
             await self._fleet.start()
+        if self._rtpengine is not None:
+            await self._rtpengine.start()
 
     def gauges(self) -> Mapping[str, Callable[[], float]]:
         """What Prometheus is told."""
@@ -61,4 +66,14 @@ def media_settings(config: Config) -> MediaSettings:
         trusted_networks=tuple(map(str, config.media.trusted_networks)),
         max_transcoded=config.media.max_transcoded,
         browser_codec=config.media.browser_codec,
+    )
+
+
+def _rtpengine_settings(config: Config) -> RtpengineSettings:
+    return RtpengineSettings(
+        config.media.rtpengine_urls,
+        digits=config.media.rtpengine_digits,
+        browser_codec=config.media.browser_codec,
+        loopback=is_loopback(config.http.host),
+        trusted_networks=tuple(map(str, config.media.trusted_networks)),
     )

@@ -70,6 +70,10 @@ class Media:
     workers: int = 0
     # "opus": browsers are asked for it even where the phone speaks another codec.
     browser_codec: Literal["auto", "opus"] = "auto"
+    engine: Literal["aiortc", "rtpengine"] = "aiortc"
+    # The instances of rtpengine, by their ng ports; and where they tell of digits.
+    rtpengine_urls: tuple[str, ...] = ()
+    rtpengine_digits: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,6 +356,11 @@ def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
         raise ConfigError(
             f"{place('media.workers')}: the ports {media.port_min} to {media.port_max} are"
             f" {pairs} pairs, less than one for each process; widen the range"
+        )
+    if media.engine == "rtpengine" and not media.rtpengine_urls:
+        raise ConfigError(
+            f"{place('media.engine')}: rtpengine needs media.rtpengine_urls as well, the ng ports"
+            ' of its instances, such as ["udp://127.0.0.1:2223"]'
         )
     if media.port_min <= config.sip.port <= media.port_max:
         raise ConfigError(

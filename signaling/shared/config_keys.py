@@ -63,6 +63,13 @@ KEYS: dict[str, Key] = {
         '"none", "optional", "required" or "dtls"',
     ),
     "sip.unsupported_push": Key("text", allowed.one_of("refuse", "ignore"), '"refuse" or "ignore"'),
+    "media.engine": Key("text", allowed.one_of("aiortc", "rtpengine"), '"aiortc" or "rtpengine"'),
+    "media.rtpengine_urls": Key(
+        "list", allowed.udp_urls, 'up to 64 ng ports such as "udp://127.0.0.1:2223"'
+    ),
+    "media.rtpengine_digits": Key(
+        "text", allowed.udp_url, 'an address and port of this machine, "udp://127.0.0.1:2224"'
+    ),
     "media.host": Key("text", allowed.address_or_auto, '"auto" or an IP address'),
     "media.advertised_address": Key("text", allowed.address, "an IP address"),
     "media.port_min": _MEDIA_PORT,

@@ -134,6 +134,18 @@ def redis_url(url: str) -> str:
     return str(require(url, met=named and (not number or number.isdecimal())))
 
 
+def udp_url(text: str) -> str:
+    """`udp://ADDRESS:PORT`: an address, since nobody looks a name up while calls run."""
+    parts = urlsplit(text)
+    bare = parts.scheme == "udp" and not (parts.path or parts.query or "@" in parts.netloc)
+    address(require(parts.hostname or "", met=bare and bool(parts.port)))
+    return text
+
+
+def udp_urls(texts: list[str]) -> tuple[str, ...]:
+    return tuple(map(udp_url, require(texts, met=len(texts) <= 64)))
+
+
 def numbers(texts: list[str]) -> tuple[str, ...]:
     return tuple(
         require(text, met=2 <= len(text) <= 6 and text.isascii() and text.isdigit())

@@ -29,6 +29,7 @@ port = {ports.sip}
 port_min = {ports.media_min}
 port_max = {ports.media_max}
 workers = {workers}
+{media}
 [calls]
 ring_seconds = {ring_seconds}
 resume_seconds = {resume_seconds}
@@ -98,8 +99,9 @@ def write_configuration(
     ring_seconds: float = 5,
     resume_seconds: float = 5,
     workers: int = 0,
+    media: str = "",
 ) -> Path:
-    """A configuration whose data directory lies beside it."""
+    """A configuration whose data directory lies beside it; `media` are lines of that section."""
     path = folder / "wsphone.toml"
     path.write_text(
         CONFIGURATION.format(
@@ -107,6 +109,7 @@ def write_configuration(
             ring_seconds=ring_seconds,
             resume_seconds=resume_seconds,
             workers=workers,
+            media=media,
         )
     )
     return path
@@ -187,6 +190,7 @@ async def running_server(
     resume_seconds: float = 5,
     ports: Ports | None = None,
     workers: int = 0,
+    media: str = "",
     more: str = "",
     phones: Iterable[Person] = (),
     module: str = "signaling",
@@ -194,7 +198,8 @@ async def running_server(
 ) -> AsyncIterator[Server]:
     """A server with accounts for `people`, stopped by Ctrl-C after the block.
 
-    `more` are sections for the end of its configuration, `settings` what its environment says
+    `media` are lines for that section of its configuration, `more` are sections for its end,
+    `settings` what its environment says
     instead of it; `phones` are people who have nothing else; `module` is what runs in place of
     the command.
     """
@@ -205,6 +210,7 @@ async def running_server(
         ring_seconds=ring_seconds,
         resume_seconds=resume_seconds,
         workers=workers,
+        media=media,
     )
     with configuration.open("a") as file:
         file.write(more)
