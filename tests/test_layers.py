@@ -55,8 +55,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
         """,
         Layer.CORE: """
             candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
-            latch libopus negotiate opus packet pcm places quality reception resample rtcp sdes sdp
-            stun transcode
+            latch libopus negotiate ogg opus packet pcm places quality reception resample rtcp sdes
+            sdp stun tape transcode
         """,
     },
     "push": {
