@@ -8,6 +8,7 @@ from signaling.call_report import call_entry, call_report
 from signaling.history import History
 from signaling.http import bearer_of, json_response
 from signaling.logins import Principal
+from signaling.recordings import Recordings
 from signaling.shared.errors import BadMessage, Forbidden, NotFound
 
 Authenticate = Callable[[str], Awaitable[Principal]]
@@ -17,7 +18,9 @@ _FEW_CALLS = 50
 _MAX_ID = 64
 
 
-def add_admin_api(app: web.Application, history: History, authenticate: Authenticate) -> None:
+def add_admin_api(
+    app: web.Application, history: History, recordings: Recordings, authenticate: Authenticate
+) -> None:
     """Add everything under /api/admin/; `authenticate` takes an access token."""
 
     async def calls(request: web.Request) -> web.Response:
@@ -33,7 +36,9 @@ def add_admin_api(app: web.Application, history: History, authenticate: Authenti
         record = await history.get(wanted) if can_be_one else None
         if record is None:
             raise NotFound("no call of this id is kept; one that goes on is kept at its end")
-        return json_response(call_report(record, await history.timeline(record.id)))
+        recorded = sum([each.seconds or 0.0 for each in await recordings.of_call(record.id)])
+        report = call_report(record, await history.timeline(record.id))
+        return json_response(report | {"recorded_seconds": recorded})
 
     app.router.add_get("/api/admin/calls", calls)
     app.router.add_get("/api/admin/calls/{call}", call)

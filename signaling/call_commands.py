@@ -1,15 +1,18 @@
 """`wsphone calls`: the last calls, and one of them hop by hop."""
 
+import asyncio
+import os
 from dataclasses import asdict
+from pathlib import Path
 
 from signaling.call_report import call_report, report_lines
 from signaling.console import JSON, Argument, Arguments, Command, Console, when, with_records
 from signaling.records import Records
 from signaling.shared.config import Config
-from signaling.shared.errors import BadMessage, NotFound
+from signaling.shared.errors import BadMessage, NotFound, OperatorError
 from signaling.shared.model import CallRecord
 
-_SHOW = "show"
+_SHOW, _RECORDING = "show", "recording"
 
 
 async def _calls(a: Arguments, _config: Config, records: Records, console: Console) -> None:
@@ -22,8 +25,13 @@ async def _calls(a: Arguments, _config: Config, records: Records, console: Conso
             await _recent(a, records, console, account.id)
         case [word, call] if word == _SHOW:
             await _show(a, records, console, call)
+        case [word, call] if word == _RECORDING:
+            await _save_recording(a, records, console, call.lower())
         case _:
-            raise BadMessage("say wsphone calls, wsphone calls ACCOUNT or wsphone calls show CALL")
+            raise BadMessage(
+                "say wsphone calls, wsphone calls ACCOUNT, wsphone calls show CALL"
+                " or wsphone calls recording CALL --out FILE"
+            )
 
 
 async def _recent(a: Arguments, records: Records, console: Console, account: str | None) -> None:
@@ -56,13 +64,39 @@ async def _show(a: Arguments, records: Records, console: Console, call: str) -> 
         console.say(line)
 
 
+async def _save_recording(a: Arguments, records: Records, console: Console, call: str) -> None:
+    out: Path | None = a.out
+    if out is None:
+        raise BadMessage("say where to save it: --out FILE, an Ogg file")
+    found = await records.recordings.of_call(call)
+    if not found:
+        raise NotFound(f"no recording of the call {call} is kept")
+    sound = await records.recordings.open(found)
+
+    def write() -> None:
+        # For this user alone: what others said in confidence.
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.writelines(sound.read())
+
+    try:
+        await asyncio.to_thread(write)
+    except OSError as error:
+        raise OperatorError(f"{out}: cannot be written: {error.strerror}") from error
+    seconds = sum(each.seconds or 0.0 for each in found)
+    console.say(f"{seconds:.0f} s written to {out}: the caller on the left, the callee right")
+
+
 COMMANDS: list[Command] = [
     (
         "calls",
-        "show the last calls; of one account with its name; one call with show and its id",
+        "show the last calls; of one account with its name; one call with show and its id;"
+        " save what was recorded of one with recording, its id and --out",
         with_records(_calls),
         [
-            Argument("words", {"metavar": "ACCOUNT | show CALL", "nargs": "*"}),
+            Argument("words", {"metavar": "ACCOUNT | show CALL | recording CALL", "nargs": "*"}),
+            Argument(
+                "--out", {"type": Path, "metavar": "FILE", "help": "where a recording is saved"}
+            ),
             JSON,
         ],
     ),

@@ -1,5 +1,6 @@
 """The rules of media in a call: candidates, moves to new transports, digits, silence, the end."""
 
+from signaling import call_recording as recording
 from signaling.call_actions import (
     AcceptMedia,
     CloseMedia,
@@ -29,13 +30,23 @@ from signaling.call_events import (
     MediaUpdated,
     OfferMade,
     OfferTaken,
+    RecordAsked,
     Rejected,
     TimePassed,
     Trickled,
     UpdateRefused,
 )
 from signaling.call_hold import arrange
-from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
+from signaling.call_model import (
+    Clock,
+    Leg,
+    LegState,
+    Mode,
+    Negotiating,
+    Negotiation,
+    State,
+    Taping,
+)
 from signaling.call_state import CALLER_LOST_SECONDS, Call
 from signaling.call_wake import wake_sleepers
 from signaling.shared.errors import IncompatibleMedia, WrongState
@@ -182,6 +193,7 @@ def offer_taken(call: Call, event: OfferTaken, now: float) -> None:
         party.media = event.media
     if open_one.request is not None:
         call.do(Reply(open_one.request, OfferAnswered(event.answer)))
+    _anchor_if_wanted(call, now)
 
 
 def offer_not_open(call: Call, event: OfferTaken, now: float) -> None:
@@ -203,12 +215,16 @@ def negotiation_accepted(call: Call, event: MediaAccepted, now: float) -> None:
     _settle(call)
     call.mode = Mode.ANCHORED
     arrange(call)
+    recording.follow(call)
     call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
 
 
 def negotiation_refused(call: Call, event: MediaRefused, now: float) -> None:
     open_one = call.negotiation
     if open_one is None or (open_one.leg, open_one.media) != (event.leg, event.media):
+        return
+    if open_one.kind is Negotiating.ANCHOR and recording.stays_direct(call, event, now):
+        _settle(call)
         return
     if open_one.kind is Negotiating.ANCHOR:
         full = event.reason is EndReason.LIMIT
@@ -248,6 +264,7 @@ def connected(call: Call, event: MediaConnected, now: float) -> None:
     if event.media == leg.moving_to and other is not None:
         leg.media, leg.moving_to = event.media, None
         arrange(call)
+        recording.follow(call)
         call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
         call.close_media(leg, keep=leg.media)
     if event.media == leg.media:
@@ -287,8 +304,15 @@ def reported(call: Call, event: MediaReported, now: float) -> None:
 def _anchor_if_wanted(call: Call, now: float) -> None:
     """Not while a move of the clients' own is open, nor before both can hear of it."""
     together = not any(party.detached for party in call.parties())
-    if call.anchor_wanted and call.negotiation is None and together:
+    wanted = call.anchor_wanted or call.taping is Taping.WANTED
+    if wanted and call.mode is Mode.DIRECT and call.negotiation is None and together:
         anchor(call, now)
+
+
+def record_asked(call: Call, event: RecordAsked, now: float) -> None:
+    """See call_recording; a direct call moves to the server for it as soon as it can."""
+    if recording.record_asked(call, event, now):
+        _anchor_if_wanted(call, now)
 
 
 # --- what a phone changes --------------------------------------------------------------------

@@ -171,7 +171,7 @@ async def _user_list(a: Arguments, _config: Config, records: Records, console: C
 
 async def _user_remove(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.name)
-    await records.accounts.remove(account.id)
+    await records.remove_account(account.id)
     console.say(f"{account.address} removed, with all that was kept about it")
 
 

@@ -16,6 +16,7 @@ from media.engine import (
     Profile,
     Security,
     Silent,
+    Unrecorded,
 )
 from signaling.call_actions import (
     AcceptMedia,
@@ -41,6 +42,7 @@ from signaling.call_events import (
     MediaReoffered,
     MediaUpdated,
     PeerHeld,
+    RecordingLost,
     TonesRefused,
     TonesSent,
     UpdateRefused,
@@ -77,6 +79,9 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
             return call, DigitHeard(leg, media, digit)
         case Held(held=held):
             return call, PeerHeld(leg, media, held)
+        case Unrecorded(detail=detail):
+            log.error("call %s is not recorded any more: %s", call, detail)
+            return call, RecordingLost(leg, detail)
 
 
 class MediaLink:

@@ -17,6 +17,7 @@ from signaling.passwords import Passwords
 from signaling.phones import Phones
 from signaling.push_proofs import PushProofs
 from signaling.push_targets import PushTargets
+from signaling.recordings import Recordings
 from signaling.revocations import Revocations
 from signaling.shared.config import Config
 from signaling.shared.crypto import Keyring
@@ -37,8 +38,14 @@ class Records:
     blocked: Blocked
     contacts: Contacts
     history: History
+    recordings: Recordings
     # This very start made the database.
     created: bool
+
+    async def remove_account(self, account: str) -> None:
+        """Remove an account with all that is its own, the files too; raises NotFound."""
+        await self.accounts.remove(account)
+        await self.recordings.sweep()
 
 
 @asynccontextmanager
@@ -65,6 +72,7 @@ async def open_records(
             blocked=Blocked(store, domain=domain, clock=clock),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),
+            recordings=Recordings(store, keyring, config.data_dir / "recordings", clock=clock),
             created=store.created,
         )
     finally:

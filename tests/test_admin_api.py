@@ -55,7 +55,7 @@ class Desk:
 async def desk(records: Records) -> AsyncIterator[Desk]:
     app = web.Application()
     set_manners(app, Guard(host="0.0.0.0", port=80, allowed_origins=()))
-    add_admin_api(app, records.history, records.logins.authenticate)
+    add_admin_api(app, records.history, records.recordings, records.logins.authenticate)
     async with TestClient(TestServer(app)) as client:
         yield Desk(client, records)
 

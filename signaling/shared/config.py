@@ -139,10 +139,18 @@ class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
     direct: Literal["always", "never"] = "always"
+    # Which calls are recorded; both sides are told. "on_request": when one of them asks.
+    record: Literal["never", "on_request", "always"] = "never"
     # What whoever is held hears: "default" is shipped, "none" is silence; else a WAV file.
     hold_music: str = "default"
     # As people dial them; refused with words that say so, as no trunk carries them.
     emergency_numbers: tuple[str, ...] = EMERGENCY_NUMBERS
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    # How long calls are kept after their end, with their recordings.
+    days: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +170,7 @@ class Config:
     redis: Redis = Redis()
     push: Push = Push()
     calls: Calls = Calls()
+    history: History = History()
 
     @property
     def database_url(self) -> str:
@@ -319,6 +328,7 @@ def _build(values: dict[str, object]) -> Config:
             webpush=Webpush(**parts["push.webpush"]),
         ),
         calls=Calls(**parts["calls"]),
+        history=History(**parts["history"]),
         **parts[""],
     )
 
