@@ -29,6 +29,7 @@ port_max = {ports.media_max}
 [calls]
 ring_seconds = {ring_seconds}
 resume_seconds = {resume_seconds}
+record = "{record}"
 """
 
 
@@ -77,12 +78,19 @@ async def run_wsphone(*arguments: str, line: str | None = None) -> Outcome:
 
 
 def write_configuration(
-    folder: Path, ports: Ports, *, ring_seconds: float = 5, resume_seconds: float = 5
+    folder: Path,
+    ports: Ports,
+    *,
+    ring_seconds: float = 5,
+    resume_seconds: float = 5,
+    record: str = "never",
 ) -> Path:
     """A configuration whose data directory lies beside it."""
     path = folder / "wsphone.toml"
     path.write_text(
-        CONFIGURATION.format(ports=ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds)
+        CONFIGURATION.format(
+            ports=ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds, record=record
+        )
     )
     return path
 
@@ -102,8 +110,15 @@ async def add_person(configuration: Path, person: Person) -> None:
 class Server:
     """A running `wsphone run`; `ports` says where it listens, on loopback."""
 
-    def __init__(self, program: Program, ports: Ports, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        program: Program,
+        ports: Ports,
+        http: aiohttp.ClientSession,
+        data_dir: Path | None = None,
+    ) -> None:
         self.ports = ports
+        self.data_dir = data_dir
         self.program = program
         self._http = http
 
@@ -120,6 +135,16 @@ class Server:
         async with self._http.get(f"{self.url}/healthz", params={"counts": "1"}) as response:
             counts: dict[str, int] = await response.json()
         return {**counts, "descriptors": len(os.listdir(f"/proc/{self.program.pid}/fd"))}
+
+    async def download(self, person: Person, path: str) -> bytes:
+        """What somebody gets who logs in for it."""
+        login = {"username": person.name, "password": person.password}
+        async with self._http.post(f"{self.url}/api/login", json=login) as response:
+            token = (await response.json())["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self._http.get(f"{self.url}{path}", headers=headers) as response:
+            assert response.status == 200, await response.text()
+            return await response.read()
 
     def resident_kilobytes(self) -> int:
         """The memory it occupies (VmRSS, proc(5))."""
@@ -152,6 +177,7 @@ async def running_server(
     *,
     ring_seconds: float = 5,
     resume_seconds: float = 5,
+    record: str = "never",
     ports: Ports | None = None,
     more: str = "",
 ) -> AsyncIterator[Server]:
@@ -161,7 +187,7 @@ async def running_server(
     """
     ports = ports or take_ports()
     configuration = write_configuration(
-        folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds
+        folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds, record=record
     )
     with configuration.open("a") as file:
         file.write(more)
@@ -170,7 +196,7 @@ async def running_server(
     async with aiohttp.ClientSession() as http:
         program = await wsphone("run", "--config", str(configuration))
         try:
-            server = Server(program, ports, http)
+            server = Server(program, ports, http, folder / "var")
             await server.ready()
             yield server
             if program.leftovers():
