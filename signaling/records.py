@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from signaling.accounts import Accounts
 from signaling.blocked import Blocked
@@ -48,6 +49,11 @@ class Records:
         await self.recordings.sweep()
 
 
+def recordings_of(config: Config) -> Path:
+    """The folder of the recordings, which the first one makes."""
+    return config.data_dir / "recordings"
+
+
 @asynccontextmanager
 async def open_records(
     config: Config, *, clock: Callable[[], float] = time.time
@@ -72,7 +78,7 @@ async def open_records(
             blocked=Blocked(store, domain=domain, clock=clock),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),
-            recordings=Recordings(store, keyring, config.data_dir / "recordings", clock=clock),
+            recordings=Recordings(store, keyring, recordings_of(config), clock=clock),
             created=store.created,
         )
     finally:

@@ -246,6 +246,8 @@ class TestCalls:
                 return await recorded(records, alice, bob, "call-1")
 
         path = asyncio.run(record())
+        said = shell.print("backup", str(shell.config.with_name("backup")))
+        assert f"Recordings are not in it: copy {path.parent} as well" in said
         shell.print("user", "remove", "bob")
         assert not path.exists()
 
