@@ -64,6 +64,9 @@ class RecordLink:
         except (WSPhoneError, TimeoutError) as error:
             detail = str(error) or "the recorder did not answer in time"
             return self._refused(action, WrongState(detail))
+        except Exception:  # noqa: BLE001  the edge of a recording: its call goes on
+            log.exception("call %s: %s broke", self._call.id, type(action).__name__)
+            return self._refused(action, WrongState("the recording failed on our side"))
         return None
 
     async def _record(self, action: RecordMedia) -> Event | None:

@@ -75,7 +75,12 @@ async def test_what_the_engine_refuses_leaves_nothing_on_the_shelf(trouble: Exce
 
 
 @pytest.mark.parametrize(
-    "trouble", [TryAgain("no database", retry_after=5), OperatorError("no directory")]
+    "trouble",
+    [
+        TryAgain("no database", retry_after=5),
+        OperatorError("no directory"),
+        RuntimeError("failed on our side"),
+    ],
 )
 async def test_without_a_place_on_the_shelf_nothing_is_recorded(trouble: Exception) -> None:
     exchange = make()
@@ -84,6 +89,7 @@ async def test_without_a_place_on_the_shelf_nothing_is_recorded(trouble: Excepti
     with pytest.raises(WrongState, match=str(trouble)):
         await asks(mailbox)
     assert "record" not in dict(exchange.engine.asked)
+    assert exchange.board.count() == 1
 
 
 async def test_it_goes_on_with_other_media_or_in_another_file_where_it_cannot() -> None:
