@@ -28,13 +28,13 @@ PUSHES = LOAD = 3000
 
 
 async def alone(folder: Path, fakes: Providers, calls: int) -> list[str]:
-    async with system(folder, fakes, None) as running:
+    async with system(folder, fakes, None, calls) as running:
         return rows("one process", await latencies(running, fakes, calls))
 
 
 async def joined(folder: Path, fakes: Providers, redis: RedisServer, calls: int) -> list[str]:
     """Two processes over Redis; the memory of the one that pushes, after a load of pushes."""
-    async with system(folder, fakes, redis) as running, aiohttp.ClientSession() as http:
+    async with system(folder, fakes, redis, calls) as running, aiohttp.ClientSession() as http:
         lines = rows("joined by Redis", await latencies(running, fakes, calls))
         await load_pusher(running, fakes, LOAD)
         assert running.pusher is not None

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bench.push_providers import Providers
 from signaling.pushing import pushing
+from signaling.records import open_records
 from signaling.shared.config import load
 from signaling.shared.keys import keyring_of
 from signaling.shared.push import Provider, PushReport, Step, Subscription, Target
+from signaling.waking import PUSHES_IN_A_ROW
 from tests.end_to_end import server as real
 from tests.end_to_end.ports import take_ports
 from tests.end_to_end.process import Program
@@ -26,7 +27,7 @@ from tests.push.fake_webpush import Browser
 from tests.push.jobs import job
 from tests.redis_server import RedisServer
 
-CALLER = replace(real.ALICE, secret="")
+PASSWORD = "a quiet afternoon in may"
 WARM_UP = 10
 PAUSE_SECONDS = 0.03
 """Between calls, so that none waits for what the one before left to do."""
@@ -53,6 +54,12 @@ def targets(at: Providers) -> dict[real.Person, Target]:
     }
 
 
+def callers(calls: int) -> list[real.Person]:
+    """So many that nobody has a phone woken too often."""
+    count = -(-(WARM_UP + calls) // PUSHES_IN_A_ROW)
+    return [real.Person(f"caller{number}", PASSWORD, "") for number in range(count)]
+
+
 class System:
     """A running installation; `pusher` is the process that pushes, if that is one of its own."""
 
@@ -64,7 +71,7 @@ class System:
 
 @asynccontextmanager
 async def system(
-    folder: Path, providers: Providers, redis: RedisServer | None
+    folder: Path, providers: Providers, redis: RedisServer | None, calls: int
 ) -> AsyncIterator[System]:
     """One process, or two that Redis joins; with people who have no phone but those asleep."""
     ports = take_ports()
@@ -75,8 +82,9 @@ async def system(
         sections = f'secret_key = "{"k" * 32}"\n{sections}key_file = "vapid.pem"\n'
         sections += f'[redis]\nurl = "{redis.url}"\n'
     path.write_text(sections)
-    for person in (CALLER, *targets(providers)):
-        await real.add_person(path, person)
+    async with open_records(load(path, environment={})) as records:
+        for person in (*callers(calls), *targets(providers)):
+            await records.accounts.add(person.name, person.password)
     async with AsyncExitStack() as stack:
         pusher = None if redis is None else await _run(stack, path, "--only", "push")
         web = await _run(stack, path, *(() if redis is None else ("--only", "web")))
@@ -99,10 +107,11 @@ async def latencies(running: System, providers: Providers, calls: int) -> Latenc
     async with clients(running.url) as group:
         for person, target in people.items():
             await _fall_asleep(group, person, target)
-        caller = await group.online(CALLER, device="desk")
+        desks = [await group.online(person, device="desk") for person in callers(calls)]
         for number in range(WARM_UP + calls):
             for name, samples in found.items():
-                milliseconds = await _one(caller, name, providers)
+                desk = desks[number // PUSHES_IN_A_ROW]
+                milliseconds = await _one(desk, name, providers)
                 if number >= WARM_UP:
                     samples.append(milliseconds)
     return found

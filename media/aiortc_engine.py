@@ -26,6 +26,7 @@ from media.engine import (
     Security,
 )
 from media.keying import Secrecy
+from media.listeners import Listeners
 from media.packet import Outgoing
 from media.places import default_places
 from media.player import Player
@@ -34,6 +35,8 @@ from media.recorder import Recorder
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
 from media.rtp_shield import Shield
+from media.settings import Counts
+from media.settings import MediaSettings as MediaSettings
 from media.side import BUFFER_SIZE, Side
 from media.watch import Watch
 from media.webrtc_leg import WebrtcLeg
@@ -42,39 +45,6 @@ from signaling.shared.errors import MediaError, WrongState
 log = logging.getLogger(__name__)
 
 _ANY_HOST = ("auto", "0.0.0.0", "::")
-
-
-@dataclass(frozen=True, slots=True)
-class MediaSettings:
-    """`host` is an address, or "auto"; `loopback`: browsers of this machine are served too.
-
-    Phones' media in `trusted_networks` is sent to wherever their signalling comes from.
-    """
-
-    host: str = "auto"
-    advertised_address: str | None = None
-    port_min: int = 10000
-    port_max: int = 20000
-    loopback: bool = False
-    trusted_networks: tuple[str, ...] = ()
-    silent_seconds: float = 30.0
-    rest_seconds: float = 60.0
-    connect_seconds: float = 15.0
-    report_seconds: float = 5.0
-    max_transcoded: int = 0
-    """How many calls may change their codec here; 0: as many as one core carries."""
-    browser_codec: str = "auto"
-    """"opus": browsers are asked for it even where the other side speaks another codec."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the engine holds right now."""
-
-    legs: int
-    sockets: int
-    tasks: int
-    ports: int
 
 
 @dataclass(slots=True)
@@ -115,7 +85,8 @@ class AiortcEngine:
         self._buffer = bytearray(BUFFER_SIZE)
         self._legs: dict[str, _Opened] = {}
         self._settling: set[asyncio.Task[None]] = set()
-        self._sinks: list[Callable[[MediaEvent], None]] = []
+        self._listeners = Listeners()
+        self._emit = self._listeners.tell
         self._player = Player()
         self._watch = Watch(
             self._sides,
@@ -129,7 +100,7 @@ class AiortcEngine:
 
     def listen(self, sink: Callable[[MediaEvent], None]) -> None:
         """Have every event given to `sink`; several may listen."""
-        self._sinks.append(sink)
+        self._listeners.add(sink)
 
     def codecs(self, offer: str) -> tuple[str, ...]:
         """See MediaEngine."""
@@ -293,6 +264,7 @@ class AiortcEngine:
             sockets=sum(leg.socket_count for leg in legs),
             tasks=sum(leg.task_count for leg in legs) + len(self._settling),
             ports=self._pool.taken,
+            transcoded=self._bridge.places.taken,
         )
 
     async def _settle(self, opened: _Opened, step: Callable[[], Awaitable[None]]) -> None:
@@ -341,14 +313,6 @@ class AiortcEngine:
 
     def _sides(self) -> list[Side]:
         return [opened.leg.side for opened in self._legs.values()]
-
-    def _emit(self, event: MediaEvent) -> None:
-        for sink in self._sinks:
-            try:
-                sink(event)
-            except Exception:
-                # The packet path and the timers go on, whatever a listener does.
-                log.exception("a listener failed on %s", type(event).__name__)
 
     def _reach(
         self,

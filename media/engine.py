@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 from typing import Protocol
 
+from media.settings import Counts
+
 
 class Profile(Enum):
     """How a leg's media travels."""
@@ -76,7 +78,14 @@ class Unrecorded:
     detail: str
 
 
-MediaEvent = Connected | Silent | Failed | Digit | Held | Unrecorded
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The process that carried the leg is dead, and the leg with it; a call may open it anew."""
+
+    leg: str
+
+
+MediaEvent = Connected | Silent | Failed | Digit | Held | Unrecorded | Gone
 
 SILENCE = "silence"
 """What `play` plays when the peer is to hear nothing."""
@@ -244,3 +253,13 @@ class MediaEngine(Protocol):
 
     def listen(self, sink: Callable[[MediaEvent], None]) -> None:
         """Have every event of every leg given to `sink`, called on the event loop."""
+
+
+class OwnEngine(MediaEngine, Protocol):
+    """An engine that we run ourselves."""
+
+    def counts(self) -> Counts:
+        """What it holds right now."""
+
+    async def aclose(self) -> None:
+        """Close all legs, and end what carries them."""

@@ -196,9 +196,10 @@ class Accounts:
         return user if _is_name(user) and domain in ("", self.domain) else None
 
 
-def account_of(row: Row[*tuple[Any, ...]]) -> Account:
+def account_of(row: Row[*tuple[Any, ...]], id_: str | None = None) -> Account:
+    """The account of a row with ACCOUNT_COLUMNS; `id_` where its `id` is something else's."""
     return Account(
-        id=row.id,
+        id=id_ or row.id,
         name=row.name,
         address=f"{row.name}@{row.domain}",
         display_name=row.display_name,

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from signaling.call_report import call_entry, call_report
+from signaling.call_report import AnyCall, call_entry, call_report
 from signaling.history import History
 from signaling.http import bearer_of, json_response
+from signaling.live_calls import LiveCalls
 from signaling.logins import Principal
 from signaling.recordings import Recordings
 from signaling.shared.errors import BadMessage, Forbidden, NotFound
@@ -19,23 +20,31 @@ _MAX_ID = 64
 
 
 def add_admin_api(
-    app: web.Application, history: History, recordings: Recordings, authenticate: Authenticate
+    app: web.Application,
+    history: History,
+    recordings: Recordings,
+    live: LiveCalls,
+    authenticate: Authenticate,
 ) -> None:
     """Add everything under /api/admin/; `authenticate` takes an access token."""
 
     async def calls(request: web.Request) -> web.Response:
         await admit_admin(request, authenticate)
-        found = await history.recent(limit=_limit(request))
-        return json_response({"calls": [call_entry(each) for each in found]})
+        limit = _limit(request)
+        found: list[AnyCall] = [*live.recent(limit=limit), *await history.recent(limit=limit)]
+        return json_response({"calls": [call_entry(each) for each in found[:limit]]})
 
     async def call(request: web.Request) -> web.Response:
         await admit_admin(request, authenticate)
         wanted = request.match_info["call"].lower()
         # PostgreSQL refuses a zero byte in a text.
         can_be_one = wanted.isprintable() and len(wanted) <= _MAX_ID
+        goes_on = live.get(wanted)
+        if goes_on is not None:
+            return json_response(call_report(goes_on.call, goes_on.hops))
         record = await history.get(wanted) if can_be_one else None
         if record is None:
-            raise NotFound("no call of this id is kept; one that goes on is kept at its end")
+            raise NotFound("there is no call of this id")
         recorded = sum([each.seconds or 0.0 for each in await recordings.of_call(record.id)])
         report = call_report(record, await history.timeline(record.id))
         return json_response(report | {"recorded_seconds": recorded})

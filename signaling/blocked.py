@@ -83,16 +83,8 @@ class Blocked:
             if (await connection.execute(removal)).rowcount == 0:
                 raise NotFound("this address is not blocked")
 
-    async def blocks(self, account: str, caller: str) -> bool:
-        """Whether the account does not want to hear from `caller`, an address as calls carry it."""
-        query = select(blocked.c.address).where(
-            blocked.c.account == account, blocked.c.address == caller.lower()
-        )
-        async with self._store.read() as connection:
-            return await connection.scalar(query) is not None
-
     async def blocking(self, caller: str) -> frozenset[str]:
-        """The accounts that do not want to hear from `caller`."""
+        """The accounts that do not want to hear from `caller`, an address as calls carry it."""
         query = select(blocked.c.account).where(blocked.c.address == caller.lower())
         async with self._store.read() as connection:
             return frozenset(await connection.scalars(query))

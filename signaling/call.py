@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from signaling import call_anchor as anchoring
 from signaling import call_digits as keys
 from signaling import call_early as early
 from signaling import call_hold as hold
@@ -32,6 +33,7 @@ from signaling.call_events import (
     Left,
     MediaAccepted,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaOpened,
     MediaRefused,
@@ -97,10 +99,11 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     TonesSent:       (ignore,                ignore,                ignore,                keys.tones_sent,           ignore),
     TonesRefused:    (ignore,                ignore,                ignore,                keys.tones_refused,        ignore),
     MediaOpened:     (close_late,            setup.branch_opened,   setup.caller_opened,   talk.negotiation_opened,   close_late),
-    MediaAccepted:   (ignore,                early.accepted,                  setup.answer_accepted, talk.negotiation_accepted, ignore),
+    MediaAccepted:   (ignore,                early.accepted,                  setup.answer_accepted, anchoring.accepted,       ignore),
     MediaRefused:    (ignore,                setup.branch_refused,  setup.connect_refused, talk.negotiation_refused,  ignore),
     MediaConnected:  (ignore,                early.connected,               talk.connected,        talk.connected,            ignore),
     MediaLost:       (ignore,                early.lost,                     talk.lost,             talk.lost,                 ignore),
+    MediaGone:       (ignore,                anchoring.gone_ringing, anchoring.gone_claimed, anchoring.gone,           ignore),
     DigitHeard:      (ignore,                ignore,                ignore,                keys.digit_heard,          ignore),
     ChangeAsked:     (ignore,                ignore,                talk.change_early,     talk.change_asked,         ignore),
     Changed:         (ignore,                ignore,                ignore,                talk.changed,              ignore),
@@ -110,9 +113,9 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     HoldAsked:       (hold.hold_early,       hold.hold_early,       hold.hold_early,       hold.hold_asked,           hold.hold_early),
     PeerHeld:        (ignore,                ignore,                ignore,                hold.peer_held,            ignore),
     MediaReoffered:  (ignore,                ignore,                ignore,                hold.media_reoffered,      ignore),
-    ChangeAgreed:    (ignore,                ignore,                ignore,                hold.change_agreed,        ignore),
-    ChangeRefused:   (ignore,                ignore,                ignore,                hold.change_refused,       ignore),
-    RecordAsked:     (recording.record_early, recording.record_early, recording.record_early, talk.record_asked,      recording.record_early),
+    ChangeAgreed:    (ignore,                ignore,                ignore,                anchoring.change_agreed,   ignore),
+    ChangeRefused:   (ignore,                ignore,                ignore,                anchoring.change_refused,  ignore),
+    RecordAsked:     (recording.record_early, recording.record_early, recording.record_early, anchoring.record_asked, recording.record_early),
     RecordingBegan:  (ignore,                ignore,                ignore,                recording.began,           recording.began_late),
     RecordingRefused:(ignore,                ignore,                ignore,                recording.refused,         ignore),
     RecordingLost:   (ignore,                ignore,                ignore,                recording.lost,            ignore),

@@ -32,6 +32,7 @@ class OpenMedia:
     """Answered by MediaOpened or MediaRefused.
 
     Without `offer` we make one, of `codecs`, or of those that `within` (another offer) holds.
+    `insists` says how many of our offers the phone refused: the next one leaves it less choice.
     """
 
     leg: str
@@ -39,6 +40,7 @@ class OpenMedia:
     offer: str | None = None
     codecs: tuple[str, ...] = ()
     within: str | None = None
+    insists: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,29 +2,32 @@
 
 import asyncio
 import os
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
 
-from signaling.call_report import call_report, report_lines
+from signaling.call_report import AnyCall, call_fields, call_report, outcome, report_lines
 from signaling.console import JSON, Argument, Arguments, Command, Console, when, with_records
+from signaling.live_calls import LiveReport
+from signaling.local_door import ask
 from signaling.records import Records
 from signaling.shared.config import Config
 from signaling.shared.errors import BadMessage, NotFound, OperatorError
-from signaling.shared.model import CallRecord
+from signaling.shared.model import LiveCall
+from signaling.timeline import Hop
 
 _SHOW, _RECORDING = "show", "recording"
 
 
-async def _calls(a: Arguments, _config: Config, records: Records, console: Console) -> None:
+async def _calls(a: Arguments, config: Config, records: Records, console: Console) -> None:
     # An account may be called like the word: alone it is the account.
     match a.words:
         case []:
-            await _recent(a, records, console, None)
+            await _recent(a, config, records, console, None)
         case [name]:
             account = await records.accounts.find_named(name)
-            await _recent(a, records, console, account.id)
+            await _recent(a, config, records, console, account.id)
         case [word, call] if word == _SHOW:
-            await _show(a, records, console, call)
+            await _show(a, config, records, console, call)
         case [word, call] if word == _RECORDING:
             await _save_recording(a, records, console, call.lower())
         case _:
@@ -34,28 +37,31 @@ async def _calls(a: Arguments, _config: Config, records: Records, console: Conso
             )
 
 
-async def _recent(a: Arguments, records: Records, console: Console, account: str | None) -> None:
-    found = await records.history.recent(account)
+async def _recent(
+    a: Arguments, config: Config, records: Records, console: Console, account: str | None
+) -> None:
+    which = {} if account is None else {"account": account}
+    live = await ask(config.data_dir, "/calls", list[LiveCall], **which)
+    found = [*(live or ()), *await records.history.recent(account)]
     if a.json:
-        console.say_json([asdict(call) for call in found])
+        console.say_json([call_fields(call) for call in found])
         return
     for call in found:
         console.say(_line(call))
 
 
-def _line(call: CallRecord) -> str:
+def _line(call: AnyCall) -> str:
     caller, callee = (side or "(removed)" for side in (call.caller_address, call.callee_address))
     return (
         f"{when(call.started_at)}  {caller} to {callee}"
-        f"  {call.seconds:.0f} s  {call.reason} by {call.by}  {call.id}"
+        f"  {call.seconds:.0f} s  {outcome(call)}  {call.id}"
     )
 
 
-async def _show(a: Arguments, records: Records, console: Console, call: str) -> None:
-    record = await records.history.get(call.lower())
-    if record is None:
-        raise NotFound(f"no call {call} is kept; one that goes on is kept at its end")
-    hops = await records.history.timeline(record.id)
+async def _show(
+    a: Arguments, config: Config, records: Records, console: Console, call: str
+) -> None:
+    record, hops = await _found(config, records, call.lower())
     if a.json:
         console.say_json(call_report(record, hops))
         return
@@ -84,6 +90,16 @@ async def _save_recording(a: Arguments, records: Records, console: Console, call
         raise OperatorError(f"{out}: cannot be written: {error.strerror}") from error
     seconds = sum(each.seconds or 0.0 for each in found)
     console.say(f"{seconds:.0f} s written to {out}: the caller on the left, the callee right")
+
+
+async def _found(config: Config, records: Records, call: str) -> tuple[AnyCall, Sequence[Hop]]:
+    live = await ask(config.data_dir, "/call", LiveReport, id=call)
+    if live is not None:
+        return live.call, live.hops
+    record = await records.history.get(call)
+    if record is None:
+        raise NotFound(f"no call {call} is kept, and none goes on in a server with this data_dir")
+    return record, await records.history.timeline(record.id)
 
 
 COMMANDS: list[Command] = [

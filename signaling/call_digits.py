@@ -6,6 +6,11 @@ from signaling.call_state import Call
 from signaling.shared.errors import WrongState
 from signaling.shared.messages import Done
 
+MOVE_SECONDS = 1.0
+"""When to try again while the call moves from one engine process to another."""
+MOST_KEPT = 20
+"""Keys that are kept for that time."""
+
 
 def dtmf(call: Call, event: DtmfAsked, now: float) -> None:
     """A number that was seen is a repeat after a lost reply; it counts once the digits went."""
@@ -19,6 +24,9 @@ def dtmf(call: Call, event: DtmfAsked, now: float) -> None:
         leg.dtmf_seen = event.n
         call.do(ShowDigits(other.id, event.digits))
         _digits_done(call, event)
+    elif other.media not in other.engine:
+        moving = WrongState("the call's media moves just now", retry_after=MOVE_SECONDS)
+        call.refuse(event.request, moving)
     else:
         call.do(SendTones(other.id, other.media, event.digits, event.duration_ms, event))
 
@@ -55,7 +63,18 @@ def key_pressed(call: Call, event: KeyPressed, now: float) -> None:
     other = call.other(leg) if leg is not None else None
     if other is None:
         return
-    if other.webrtc:
+    if other.media not in other.engine and not other.webrtc:
+        # Its phone was told that the key is taken: it would not press it again.
+        other.kept_keys = [*other.kept_keys, (event.digit, event.duration_ms)][:MOST_KEPT]
+    elif other.webrtc:
         call.do(ShowDigits(other.id, event.digit))
     else:
         call.do(SendTones(other.id, other.media, event.digit, event.duration_ms))
+
+
+def press_kept(call: Call) -> None:
+    """Both sides have media again."""
+    for leg in call.parties():
+        for digit, duration_ms in leg.kept_keys:
+            call.do(SendTones(leg.id, leg.media, digit, duration_ms))
+        leg.kept_keys = []

@@ -39,10 +39,14 @@ class PushReported:
 
 @dataclass(frozen=True, slots=True)
 class WakingFailed:
-    """No push reached the device, and none is tried any more."""
+    """No push reached the device, and none is tried any more.
+
+    `reason` is what was said of it, for the timeline; `end` is what a caller hears.
+    """
 
     leg: str
     reason: str
+    end: EndReason = EndReason.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +213,14 @@ class MediaLost:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaGone:
+    """The process of the engine that held the leg's media is dead."""
+
+    leg: str
+    media: int
+
+
+@dataclass(frozen=True, slots=True)
 class DigitHeard:
     leg: str
     media: int
@@ -321,8 +333,11 @@ class MediaUpdated:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRefused:
+    """`again`: only because the engine was not there."""
+
     leg: str
     media: int
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +379,7 @@ Event = (
     | MediaRefused
     | MediaConnected
     | MediaLost
+    | MediaGone
     | DigitHeard
     | ChangeAsked
     | Changed

@@ -27,6 +27,7 @@ class Mode(StrEnum):
     """Where the media flows.
 
     DIRECT ──anchor──> ANCHORING ──both sides answered──> ANCHORED
+    ANCHORED ──the engine's process died──> ANCHORING
     """
 
     DIRECT = "direct"
@@ -146,6 +147,8 @@ class Leg:
     candidates_ended: bool = False
     engine: list[int] = field(default_factory=list)
     """The generations that the media engine holds for it."""
+    newest: int = 0
+    """The highest generation that there was while it talked."""
     moving_to: int | None = None
     """An answered generation that takes over once it is connected."""
     connected: bool = False
@@ -154,6 +157,8 @@ class Leg:
     relayed: tuple[int, int] = (0, 0)
     """A generation, and how many of its candidates went to the other side while talking."""
     dtmf_seen: int = -1
+    kept_keys: list[tuple[str, int]] = field(default_factory=list)
+    """Digits for a phone, with their milliseconds, that came while it had no media."""
     holds: bool = False
     """Its party holds the call."""
     hears: tuple[int, Heard] = (0, Heard.OTHER)
@@ -163,6 +168,8 @@ class Leg:
     proposed: Heard | None = None
     """What a phone was asked to change its session to, and has not answered."""
     rang: bool = False
+    insists: int = 0
+    """How many of our offers a phone refused that may take another one."""
     push: Pushed | None = None
     reason: EndReason | None = None
 
@@ -205,7 +212,7 @@ class Negotiating(StrEnum):
     MOVE = "move"
     """A side's offer is with the media engine."""
     ANCHOR = "anchor"
-    """Our offer is with a side; the call moves to the server."""
+    """Our offer is with a side; the call moves to the server, or to another process of it."""
 
 
 @dataclass(slots=True)
@@ -216,3 +223,5 @@ class Negotiation:
     leg: str
     media: int
     request: int | None = None
+    offer: str = ""
+    """What a phone is offered, and once more when it was not the moment for it."""

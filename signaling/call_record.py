@@ -9,7 +9,7 @@ from signaling.call_model import Leg, LegState, State, Taping
 from signaling.call_state import Call
 from signaling.mailbox import Mailbox
 from signaling.shared.messages import CallInfo
-from signaling.shared.model import CallRecord, LegRecord
+from signaling.shared.model import CallRecord, LegRecord, LiveCall
 from signaling.shared.reasons import SIP_CODE, EndedBy
 
 
@@ -84,6 +84,26 @@ def record(mailbox: Mailbox, finish: Finish) -> CallRecord:
         answered_at=ended_at - finish.seconds if call.answered_at is not None else None,
         ended_at=ended_at,
         seconds=finish.seconds,
+        legs=tuple(leg_record(mailbox, leg) for leg in call.legs),
+    )
+
+
+def live_call(mailbox: Mailbox) -> LiveCall:
+    """A call that goes on, as whoever looks into it sees it."""
+    call, invitation, as_of = mailbox.call, mailbox.invitation, time.time()
+    seconds = call.seconds(asyncio.get_running_loop().time())
+    return LiveCall(
+        id=call.id,
+        caller=call.caller_leg().endpoint.account,
+        callee=call.callee_account,
+        caller_address=invitation.caller.address,
+        callee_address=invitation.to,
+        mode=call.mode.value,
+        state=call.state.value,
+        started_at=mailbox.started_at,
+        answered_at=as_of - seconds if call.answered_at is not None else None,
+        seconds=seconds,
+        as_of=as_of,
         legs=tuple(leg_record(mailbox, leg) for leg in call.legs),
     )
 

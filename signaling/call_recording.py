@@ -93,7 +93,8 @@ def refused(call: Call, event: RecordingRefused, now: float) -> None:
 def stays_direct(call: Call, event: MediaRefused, now: float) -> bool:
     """Whether a move to the server was for a recording, and failed before anybody was told."""
     told = any(event.media in leg.engine for leg in call.parties())
-    if told or call.taping is not Taping.WANTED:
+    # What the server carried before has a codec, and nothing to go back to.
+    if told or call.codec is not None or call.taping is not Taping.WANTED:
         return False
     call.mode = Mode.DIRECT
     why = f"the call cannot be recorded: {event.detail}"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from signaling.branches import Branch, Verdict, branches, set_up
-from signaling.shared.model import CallRecord
+from signaling.shared.model import CallRecord, LiveCall
 from signaling.timeline import Hop, What
 
 WORDS = {
@@ -28,6 +28,7 @@ WORDS = {
     What.MEDIA_CONNECTED: "has its media connected",
     What.MEDIA_SILENT: "is not heard any more",
     What.MEDIA_FAILED: "has its media failed",
+    What.MEDIA_GONE: "has lost the process of its media",
     What.MEDIA_MOVES: "moves its media",
     What.CHANGED: "changes its session",
     What.HELD: "holds",
@@ -70,44 +71,60 @@ VERDICTS = {
 }
 
 
-def call_entry(record: CallRecord) -> dict[str, Any]:
+_NOT_YET = {"reason": None, "code": None, "by": None, "ended_at": None}
+
+AnyCall = CallRecord | LiveCall
+
+
+def call_fields(call: AnyCall) -> dict[str, Any]:
+    """The call as plain values; of one that goes on, what its end will tell is None."""
+    return asdict(call) | (_NOT_YET if isinstance(call, LiveCall) else {})
+
+
+def call_entry(call: AnyCall) -> dict[str, Any]:
     """One line of a list of calls."""
-    entry = asdict(record)
+    entry = call_fields(call)
     del entry["legs"]
     return entry
 
 
-def call_report(record: CallRecord, hops: Sequence[Hop]) -> dict[str, Any]:
+def call_report(record: AnyCall, hops: Sequence[Hop]) -> dict[str, Any]:
     """All that is known of one call; `after` is in seconds since its start."""
-    return call_entry(record) | {
-        "legs": [asdict(leg) for leg in record.legs],
+    return call_fields(record) | {
         "set_up": asdict(set_up(hops)),
         "branches": [asdict(branch) for branch in branches(hops)],
         "hops": [asdict(hop) | {"after": after(record, hop.at)} for hop in hops],
     }
 
 
-def after(record: CallRecord, at: float) -> float:
+def after(record: AnyCall, at: float) -> float:
     """Seconds since the call's start, to the millisecond."""
     return round(max(0.0, at - record.started_at), 3)
 
 
-def report_lines(record: CallRecord, hops: Sequence[Hop]) -> list[str]:
+def report_lines(record: AnyCall, hops: Sequence[Hop]) -> list[str]:
     """The report for a terminal: every hop with its time since the start, and what it comes to."""
     caller, callee = (
         each or "(removed)" for each in (record.caller_address, record.callee_address)
     )
+    told_by_sip = "" if isinstance(record, LiveCall) else f"SIP {record.code}, "
     return [
         f"{caller} to {callee}",
-        f"{record.reason.value} by {record.by.value}, SIP {record.code}, {record.mode},"
-        f" talked {record.seconds:.0f} s",
+        f"{outcome(record)}, {told_by_sip}{record.mode}, talked {record.seconds:.0f} s",
         "",
         *(_table([_columns(record, hop) for hop in hops]) or ["Its hops were not kept."]),
         *_fates(hops),
     ]
 
 
-def _columns(record: CallRecord, hop: Hop) -> tuple[str, ...]:
+def outcome(call: AnyCall) -> str:
+    """How a call ended, or how far it is."""
+    if isinstance(call, LiveCall):
+        return f"goes on, {call.state}"
+    return f"{call.reason.value} by {call.by.value}"
+
+
+def _columns(record: AnyCall, hop: Hop) -> tuple[str, ...]:
     told = (hop.kind, hop.leg or hop.device, hop.reason, hop.detail)
     more = " ".join(part for part in told if part)
     return f"+{after(record, hop.at):.3f}", hop.side.value, WORDS[hop.what], more

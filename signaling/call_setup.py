@@ -39,6 +39,8 @@ from signaling.shared.reasons import EndedBy, EndReason
 
 FIRST = 1
 """The media generation of our own first offer to a leg."""
+MOST_INSISTING = 2
+"""How often a phone is made another offer after it refused one."""
 MAX_LEGS = 64
 """Legs of one call, those that left included: a device that comes and goes makes no more."""
 
@@ -260,8 +262,27 @@ def reject(call: Call, event: Rejected, now: float) -> None:
         call.drop(leg, EndReason.DECLINED, EndedBy.CALLEE, now)
         waking.let_sleep(call, leg, EndReason.DECLINED, EndedBy.CALLEE, now)
         call.end(EndReason.DECLINED, EndedBy.CALLEE, now, branches=EndReason.DECLINED_ELSEWHERE)
+    elif _may_insist(call, leg, event):
+        _insist(call, leg)
     else:
         waking.branch_failed(call, leg, event.reason, EndedBy.CALLEE, now)
+
+
+def _may_insist(call: Call, leg: Leg, event: Rejected) -> bool:
+    """Whether it is the offer that a phone refuses by its answer, and there is another one."""
+    by_offer = event.reason is EndReason.INCOMPATIBLE and event.code is not None
+    return (
+        by_offer and call.insists and leg.state is LegState.INVITED and leg.insists < MOST_INSISTING
+    )
+
+
+def _insist(call: Call, leg: Leg) -> None:
+    """Call a phone again that refused our offer: it may want to be told that it must encrypt."""
+    call.close_media(leg)
+    leg.insists += 1
+    leg.media += 1
+    leg.state, leg.offer = LegState.NEW, None
+    call.do(OpenMedia(leg.id, leg.media, within=call.caller_leg().offer, insists=leg.insists))
 
 
 def reject_claimed(call: Call, event: Rejected, now: float) -> None:

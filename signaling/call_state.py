@@ -31,6 +31,8 @@ from signaling.shared.errors import PeerError, WrongState
 from signaling.shared.push import PushKind
 from signaling.shared.reasons import EndedBy, EndReason
 
+NEGOTIATE_SECONDS = 10.0
+"""How long a side may take to answer an offer while it talks."""
 ANSWER_SECONDS = 10.0
 """An accept without an answer, or an offer without one, ends after this."""
 CALLER_LOST_SECONDS = 8.0
@@ -59,6 +61,8 @@ class Call:
     negotiation: Negotiation | None = None
     music: bool = False
     """The server has music for whoever is held."""
+    insists: bool = False
+    """A phone that refuses our offer is made one that leaves less choice."""
     anchor_wanted: bool = False
     """Direct media failed for a side; the call moves to the server once it can."""
     record: RecordPolicy = RecordPolicy.NEVER
@@ -81,6 +85,7 @@ class Call:
         direct_allowed: bool,
         music: bool = False,
         record: RecordPolicy = RecordPolicy.NEVER,
+        insists: bool = False,
     ) -> Self:
         """A call as its caller starts it; the endpoints that it may ring come with Found."""
         leg = Leg(caller, caller=True, state=LegState.IN, media=media, offer=offer)
@@ -93,6 +98,7 @@ class Call:
             direct_allowed=direct_allowed and record is not RecordPolicy.ALWAYS,
             music=music,
             record=record,
+            insists=insists,
             legs={caller.id: leg},
         )
 
@@ -229,6 +235,16 @@ class Call:
         request, self.record_request = self.record_request, None
         self.taping = Taping.OFF
         self.refuse(request, error)
+
+    def negotiate(self, negotiation: Negotiation, now: float) -> None:
+        """An offer is open from now on, for a while."""
+        self.negotiation = negotiation
+        self.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
+
+    def settle(self) -> None:
+        """No offer is open any more."""
+        self.negotiation = None
+        self.clocks.pop(Clock.NEGOTIATE, None)
 
     def refuse(self, request: int | None, error: PeerError) -> None:
         if request is not None:

@@ -1,5 +1,6 @@
 """The rules of media in a call: candidates, moves to new transports, digits, silence, the end."""
 
+from signaling import call_anchor as anchoring
 from signaling import call_recording as recording
 from signaling.call_actions import (
     AcceptMedia,
@@ -14,6 +15,7 @@ from signaling.call_actions import (
     ShowOffer,
     UpdateMedia,
 )
+from signaling.call_anchor import anchor_if_wanted
 from signaling.call_events import (
     Attached,
     ChangeAsked,
@@ -21,7 +23,6 @@ from signaling.call_events import (
     Detached,
     HungUp,
     Left,
-    MediaAccepted,
     MediaConnected,
     MediaLost,
     MediaOpened,
@@ -30,30 +31,19 @@ from signaling.call_events import (
     MediaUpdated,
     OfferMade,
     OfferTaken,
-    RecordAsked,
     Rejected,
     TimePassed,
     Trickled,
     UpdateRefused,
 )
 from signaling.call_hold import arrange
-from signaling.call_model import (
-    Clock,
-    Leg,
-    LegState,
-    Mode,
-    Negotiating,
-    Negotiation,
-    State,
-    Taping,
-)
-from signaling.call_state import CALLER_LOST_SECONDS, Call
+from signaling.call_model import Clock, Leg, LegState, Mode, Negotiating, Negotiation, State
+from signaling.call_state import CALLER_LOST_SECONDS, NEGOTIATE_SECONDS, Call
 from signaling.call_wake import wake_sleepers
 from signaling.shared.errors import IncompatibleMedia, WrongState
 from signaling.shared.messages import MAX_CANDIDATES, Done, OfferAnswered
 from signaling.shared.reasons import EndedBy, EndReason
 
-NEGOTIATE_SECONDS = 10.0
 RETRY_SECONDS = 1.0
 
 
@@ -79,7 +69,7 @@ def trickle_early(call: Call, event: Trickled, now: float) -> None:
 
 def trickle(call: Call, event: Trickled, now: float) -> None:
     leg = call.leg(event.leg)
-    if leg is None or _feed(call, leg, event) or call.mode is Mode.ANCHORED:
+    if leg is None or _feed(call, leg, event) or call.mode is not Mode.DIRECT:
         return
     other = call.other(leg)
     if other is None or event.media < max(leg.media, leg.relayed[0]):
@@ -116,7 +106,8 @@ def offer_made(call: Call, event: OfferMade, now: float) -> None:
     elif event.media < leg.media:
         call.refuse(event.request, _stale(leg.media))
     else:
-        _begin(call, Negotiation(Negotiating.RELAY, other.id, event.media, event.request), now)
+        relay = Negotiation(Negotiating.RELAY, other.id, event.media, event.request)
+        call.negotiate(relay, now)
         call.do(ShowOffer(other.id, event.media, event.offer))
 
 
@@ -125,7 +116,7 @@ def offer_refused(call: Call, event: OfferMade, now: float) -> None:
 
 
 def _move(call: Call, leg: Leg, event: OfferMade) -> None:
-    newest = max(leg.media, leg.moving_to or 0)
+    newest = max(leg.media, leg.newest)
     if event.media <= newest:
         call.refuse(event.request, _stale(newest + 1))
         return
@@ -138,39 +129,17 @@ def _stale(least: int) -> WrongState:
     return WrongState(f"offer with a new PeerConnection and media {least} or higher")
 
 
-def _begin(call: Call, negotiation: Negotiation, now: float) -> None:
-    call.negotiation = negotiation
-    call.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
-
-
-def _settle(call: Call) -> None:
-    call.negotiation = None
-    call.clocks.pop(Clock.NEGOTIATE, None)
-
-
-def anchor(call: Call, now: float) -> None:
-    """Move a direct call to the server: the next media is offered to one side, then the other.
-
-    In turn, because the first answer decides the codec that the second offer names.
-    """
-    first, second = call.parties()
-    call.anchor_wanted = False
-    call.mode = Mode.ANCHORING
-    media = max(first.media, second.media) + 1
-    _begin(call, Negotiation(Negotiating.ANCHOR, first.id, media), now)
-    call.do(OpenMedia(first.id, media))
-
-
 def negotiation_opened(call: Call, event: MediaOpened, now: float) -> None:
     open_one, leg = call.negotiation, call.leg(event.leg)
     if leg is None or open_one is None or (open_one.leg, open_one.media) != (leg.id, event.media):
         call.do(CloseMedia(event.leg, event.media))
         return
     leg.engine.append(event.media)
+    leg.newest = event.media
     if open_one.kind is Negotiating.ANCHOR:
-        call.do(ShowOffer(leg.id, event.media, event.sdp))
+        anchoring.opened(call, leg, event, open_one)
         return
-    _settle(call)
+    call.settle()
     if leg.moving_to is not None:
         _forget(call, leg, leg.moving_to)
     leg.moving_to = event.media
@@ -180,58 +149,40 @@ def negotiation_opened(call: Call, event: MediaOpened, now: float) -> None:
 
 def offer_taken(call: Call, event: OfferTaken, now: float) -> None:
     open_one, leg = call.negotiation, call.leg(event.leg)
-    if leg is None or open_one is None or (open_one.leg, open_one.media) != (leg.id, event.media):
+    owed = (open_one.leg, open_one.media) if open_one is not None else None
+    if leg is None or open_one is None or not leg.webrtc or owed != (leg.id, event.media):
         call.refuse(event.request, WrongState("no offer with this media is open for this session"))
         return
     call.do(Reply(event.request, Done()))
     if open_one.kind is Negotiating.ANCHOR:
         call.do(AcceptMedia(leg.id, event.media, event.answer))
         return
-    _settle(call)
+    call.settle()
     call.anchor_wanted = False
     for party in call.parties():
         party.media = event.media
     if open_one.request is not None:
         call.do(Reply(open_one.request, OfferAnswered(event.answer)))
-    _anchor_if_wanted(call, now)
+    anchor_if_wanted(call, now)
 
 
 def offer_not_open(call: Call, event: OfferTaken, now: float) -> None:
     call.refuse(event.request, WrongState("no offer is open in this call"))
 
 
-def negotiation_accepted(call: Call, event: MediaAccepted, now: float) -> None:
-    open_one, leg = call.negotiation, call.leg(event.leg)
-    if leg is None or open_one is None or open_one.kind is not Negotiating.ANCHOR:
-        return
-    leg.media, leg.connected, call.codec = event.media, False, event.codec
-    other = call.other(leg)
-    if other is None:
-        return
-    if other.media != event.media:
-        _begin(call, Negotiation(Negotiating.ANCHOR, other.id, event.media), now)
-        call.do(OpenMedia(other.id, event.media, codecs=(event.codec,)))
-        return
-    _settle(call)
-    call.mode = Mode.ANCHORED
-    arrange(call)
-    recording.follow(call)
-    call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
-
-
 def negotiation_refused(call: Call, event: MediaRefused, now: float) -> None:
     open_one = call.negotiation
     if open_one is None or (open_one.leg, open_one.media) != (event.leg, event.media):
         return
-    if open_one.kind is Negotiating.ANCHOR and recording.stays_direct(call, event, now):
-        _settle(call)
-        return
     if open_one.kind is Negotiating.ANCHOR:
-        full = event.reason is EndReason.LIMIT
-        call.end(event.reason if full else EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
+        anchoring.refused(call, event, now)
         return
-    _settle(call)
-    call.refuse(open_one.request, IncompatibleMedia(event.detail))
+    call.settle()
+    if event.reason is EndReason.MEDIA_FAILED:
+        again = WrongState(event.detail, retry_after=RETRY_SECONDS)
+        call.refuse(open_one.request, again)
+    else:
+        call.refuse(open_one.request, IncompatibleMedia(event.detail))
 
 
 def time_talking(call: Call, event: TimePassed, now: float) -> None:
@@ -247,8 +198,8 @@ def time_talking(call: Call, event: TimePassed, now: float) -> None:
     if open_one.kind is Negotiating.ANCHOR:
         call.end(EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
         return
-    _settle(call)
-    _anchor_if_wanted(call, now)
+    call.settle()
+    anchor_if_wanted(call, now)
     late = WrongState("the other side did not answer the offer", retry_after=RETRY_SECONDS)
     call.refuse(open_one.request, late)
 
@@ -298,21 +249,7 @@ def reported(call: Call, event: MediaReported, now: float) -> None:
         call.anchor_wanted = True
     elif all(party.connected for party in call.parties()):
         call.anchor_wanted = False
-    _anchor_if_wanted(call, now)
-
-
-def _anchor_if_wanted(call: Call, now: float) -> None:
-    """Not while a move of the clients' own is open, nor before both can hear of it."""
-    together = not any(party.detached for party in call.parties())
-    wanted = call.anchor_wanted or call.taping is Taping.WANTED
-    if wanted and call.mode is Mode.DIRECT and call.negotiation is None and together:
-        anchor(call, now)
-
-
-def record_asked(call: Call, event: RecordAsked, now: float) -> None:
-    """See call_recording; a direct call moves to the server for it as soon as it can."""
-    if recording.record_asked(call, event, now):
-        _anchor_if_wanted(call, now)
+    anchor_if_wanted(call, now)
 
 
 # --- what a phone changes --------------------------------------------------------------------
@@ -345,7 +282,7 @@ def media_updated(call: Call, event: MediaUpdated, now: float) -> None:
 
 
 def update_refused(call: Call, event: UpdateRefused, now: float) -> None:
-    call.do(RefuseChange(event.leg, again=False))
+    call.do(RefuseChange(event.leg, again=event.again))
 
 
 # --- the end ---------------------------------------------------------------------------------
@@ -396,4 +333,4 @@ def attached(call: Call, event: Attached, now: float) -> None:
     if call.negotiation is not None and call.negotiation.leg == leg.id:
         call.clocks[Clock.NEGOTIATE] = now + NEGOTIATE_SECONDS
     if call.state is State.TALKING and call.mode is Mode.DIRECT:
-        _anchor_if_wanted(call, now)
+        anchor_if_wanted(call, now)

@@ -80,7 +80,7 @@ def waking_failed(call: Call, event: WakingFailed, now: float) -> None:
     leg = call.leg(event.leg)
     if leg is not None and leg.push is Pushed.SENT:
         leg.push = Pushed.FAILED
-        branch_failed(call, leg, EndReason.UNAVAILABLE, EndedBy.SERVER, now)
+        branch_failed(call, leg, event.end, EndedBy.SERVER, now)
 
 
 def branch_failed(call: Call, leg: Leg, reason: EndReason, by: EndedBy, now: float) -> None:

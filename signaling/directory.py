@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from signaling.callees import Callee
 from signaling.records import Records
-from signaling.shared.model import Account, CallRecord
+from signaling.shared.model import CallRecord
 from signaling.timeline import Hop
 
 
@@ -13,17 +14,11 @@ class RecordsDirectory:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    async def find(self, user: str) -> Account | None:
-        return await self._records.accounts.find(user)
-
-    async def blocks(self, account: str, caller: str) -> bool:
-        return await self._records.blocked.blocks(account, caller)
+    async def find(self, call: str, user: str, caller: str) -> Callee:
+        return await self._records.callees.find(call, user, caller)
 
     async def record(self, record: CallRecord, timeline: Sequence[Hop]) -> None:
         await self._records.history.write(record, timeline)
-
-    async def has_record(self, call: str) -> bool:
-        return await self._records.history.has(call)
 
     async def recorded(self, call: str) -> CallRecord | None:
         return await self._records.history.get(call)

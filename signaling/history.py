@@ -97,12 +97,6 @@ class History:
         found = await self._find(calls.c.id == call, limit=1)
         return found[0] if found else None
 
-    async def has(self, call: str) -> bool:
-        """Whether there is a call with this id; asked for each that begins, so kept cheap."""
-        query = select(calls.c.id).where(calls.c.id == call)
-        async with self._store.read() as connection:
-            return await connection.scalar(query) is not None
-
     async def recent(
         self, account: str | None = None, *, limit: int | None = 50
     ) -> list[CallRecord]:

@@ -9,6 +9,7 @@ from media.engine import (
     Digit,
     Failed,
     Figures,
+    Gone,
     Held,
     IceCandidate,
     MediaEngine,
@@ -36,6 +37,7 @@ from signaling.call_events import (
     Event,
     MediaAccepted,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaOpened,
     MediaRefused,
@@ -75,6 +77,8 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
         case Failed(detail=detail):
             log.info("call %s: media %d of leg %s failed: %s", call, media, leg, detail)
             return call, MediaLost(leg, media, silent=False)
+        case Gone():
+            return call, MediaGone(leg, media)
         case Digit(digit=digit):
             return call, DigitHeard(leg, media, digit)
         case Held(held=held):
@@ -82,6 +86,11 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
         case Unrecorded(detail=detail):
             log.error("call %s is not recorded any more: %s", call, detail)
             return call, RecordingLost(leg, detail)
+
+
+# What a phone is offered that refused our first offer, and then the next: many that talk encrypted
+# only want the m= line to say so, and take one way alone of coming to the keys.
+_INSISTING = (Security.REQUIRED, Security.DTLS)
 
 
 class MediaLink:
@@ -182,7 +191,7 @@ class MediaLink:
             offer=action.offer,
             codecs=codecs,
             peer=endpoint.host,
-            security=self._srtp,
+            security=(self._srtp, *_INSISTING)[action.insists],
         )
 
     def _refused(self, action: MediaAction, reason: EndReason, error: PeerError) -> Event | None:
@@ -194,7 +203,8 @@ class MediaLink:
         if isinstance(action, ReofferMedia):
             return ChangeRefused(action.leg, again=False)
         if isinstance(action, UpdateMedia):
-            return UpdateRefused(action.leg, action.media)
+            again = reason is EndReason.MEDIA_FAILED
+            return UpdateRefused(action.leg, action.media, again)
         if isinstance(action, JoinMedia):
             return MediaLost(action.leg, action.media, silent=True, reason=reason)
         return None

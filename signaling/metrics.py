@@ -14,9 +14,7 @@ from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
 from signaling.branches import set_up
-from signaling.metric_labels import push_reason
 from signaling.shared.model import CallRecord, LegRecord
-from signaling.shared.push import PushReport
 from signaling.sip.tally import Tally
 from signaling.timeline import Hop
 
@@ -27,25 +25,28 @@ GAUGES = {
     "wsphone_registrations": "Bindings of SIP phones",
     "wsphone_bans": "Sources and accounts whose SIP requests get no answer now",
     "wsphone_media_legs": "Legs that the media engine holds",
-    "wsphone_push_queue_jobs": "Pushes that wait for a worker",
+    "wsphone_media_workers": "Media processes that take work; 0 where this process carries media",
+    "wsphone_media_worker_restarts": "Media processes that were started in place of dead ones",
+    "wsphone_push_queue_jobs": "Pushes that no worker has taken yet, here or in Redis",
 }
 """What is looked up when Prometheus asks, and what it tells."""
 
 _SET_UP = (0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45, 60)
 _WAKE = (0.25, 0.5, 1, 2, 3, 5, 8, 13, 20, 30, 45)
-_PUSH = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 _JITTER = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2)
 
 
 class Metrics:
-    """Hears what ends and what is pushed; all else is looked up when it is asked for.
+    """Hears what ends; all else is looked up when it is asked for.
 
-    Nothing here is called for a packet.
+    Nothing here is called for a packet. `others` are shown on the same page.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Collector) -> None:
         self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        for other in others:
+            registry.register(other)
         self._gauges = {
             name: Gauge(name, tells, registry=registry) for name, tells in GAUGES.items()
         }
@@ -90,29 +91,15 @@ class Metrics:
         )
 
     def _build_push(self, registry: CollectorRegistry) -> None:
-        self._pushes = Counter(
-            "wsphone_push",
-            "Steps of pushes",
-            ["provider", "step", "reason"],
-            registry=registry,
-        )
-        self._push_seconds = Histogram(
-            "wsphone_push_seconds",
-            "How long an attempt took",
-            ["provider"],
-            buckets=_PUSH,
-            registry=registry,
-        )
         self._wake_seconds = Histogram(
             "wsphone_wake_seconds",
             "From a provider's acceptance of a push to the connect of its device, while it rang",
             buckets=_WAKE,
             registry=registry,
         )
-        self._alarms = Counter(
-            "wsphone_push_alarms",
-            "Pushes that failed for a fault that the operator has to mend",
-            ["provider"],
+        self._refused = Counter(
+            "wsphone_push_refused",
+            "Pushes that were not made, as their caller had the device woken too often",
             registry=registry,
         )
 
@@ -120,6 +107,10 @@ class Metrics:
         """Have some of GAUGES looked up by these functions."""
         for name, look in gauges.items():
             self._gauges[name].set_function(look)
+
+    def show(self, name: str, value: float) -> None:
+        """Set one of GAUGES that cannot be looked up at once."""
+        self._gauges[name].set(value)
 
     def watch_sip(self, tally: Tally) -> None:
         self._registry.register(_SipFigures(tally))
@@ -136,15 +127,9 @@ class Metrics:
         for leg in record.legs:
             self._heard_media(leg)
 
-    def heard(self, report: PushReport) -> None:
-        """A push made a step."""
-        provider = report.provider.value
-        reason = push_reason(report.step, report.reason)
-        self._pushes.labels(provider, report.step.value, reason).inc()
-        if report.seconds is not None:
-            self._push_seconds.labels(provider).observe(report.seconds)
-        if report.alarm:
-            self._alarms.labels(provider).inc()
+    def push_refused(self) -> None:
+        """A caller had a device woken too often."""
+        self._refused.inc()
 
     def authentication_failed(self, way: str) -> None:
         """`way` is `password` or `sip`."""

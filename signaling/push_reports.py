@@ -1,4 +1,4 @@
-"""Hears what becomes of pushes: each is counted, and kept where its call is over already."""
+"""Hears what becomes of pushes, and keeps it where the call is over already."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ from signaling.timeline import Hop, hop_of_report
 log = logging.getLogger(__name__)
 
 MAX_WAITING = 1_000
-"""Late hops that wait for the database; what comes beyond is counted, and not kept."""
+"""Late hops that wait for the database; what comes beyond is not kept."""
 
 
 class PushReports:
@@ -25,11 +25,9 @@ class PushReports:
         self,
         bus: Bus,
         topic: str,
-        count: Callable[[PushReport], None],
         is_live: Callable[[str], bool],
         add: Callable[[str, Collection[Hop]], Awaitable[None]],
     ) -> None:
-        self._count = count
         self._is_live = is_live
         self._add = add
         self._tasks: set[asyncio.Task[None]] = set()
@@ -41,7 +39,6 @@ class PushReports:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _heard(self, report: PushReport) -> None:
-        self._count(report)
         if report.call is None or self._is_live(report.call) or len(self._tasks) >= MAX_WAITING:
             return
         task = asyncio.create_task(self._keep(report.call, report), name="late push report")

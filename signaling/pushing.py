@@ -18,6 +18,8 @@ import uvloop
 
 from push.providers import senders_of
 from push.worker import PushWorker
+from signaling.push_figures import CountedBus, PushFigures
+from signaling.push_page import figures_shown
 from signaling.shared.bus import Bus
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.config import Config, load
@@ -29,10 +31,10 @@ from signaling.shared.queue_memory import MemoryPushQueue
 
 
 class CountedQueue(PushQueue, Protocol):
-    """A queue that tells how full it is, in this process."""
+    """A queue that tells how full it is."""
 
-    def count(self) -> int:
-        """Jobs that were put here and that wait here."""
+    async def waiting(self) -> int:
+        """Jobs that no worker has taken yet, whoever put them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Pushing:
     bus: Bus
     # Where this process, and no other, hears what becomes of its jobs.
     reply_to: str
+    # What became of the jobs that were done or dropped here.
+    figures: PushFigures
 
 
 def become(config_file: Path | None) -> NoReturn:
@@ -77,21 +81,23 @@ async def pushing(config: Config, keyring: Keyring, *, works: bool) -> AsyncIter
 
     Without `works`, others do it that Redis joins.
     """
+    figures = PushFigures()
     async with AsyncExitStack() as stack:
         if config.redis.url is None:
-            bus: Bus = MemoryBus()
+            bus: Bus = CountedBus(MemoryBus(), figures)
             memory = MemoryPushQueue(bus, time.time)
             queue: CountedQueue = memory
             work: PushWork = memory
         else:
-            queue, work, bus = await _joined(stack, config.redis.url, f"wsphone:{config.domain}")
+            prefix = f"wsphone:{config.domain}"
+            queue, work, bus = await _joined(stack, config.redis.url, prefix, figures)
         if works:
             await _start_worker(stack, config, keyring, work, bus)
-        yield Pushing(queue, bus, f"push.{secrets.token_hex(8)}")
+        yield Pushing(queue, bus, f"push.{secrets.token_hex(8)}", figures)
 
 
 async def _joined(
-    stack: AsyncExitStack, url: str, prefix: str
+    stack: AsyncExitStack, url: str, prefix: str, figures: PushFigures
 ) -> tuple[CountedQueue, PushWork, Bus]:
     # Where nothing is joined, its 20 MB are not needed.
     from signaling.shared.bus_redis import RedisBus
@@ -99,11 +105,12 @@ async def _joined(
     from signaling.shared.redis_link import connect
 
     client = await stack.enter_async_context(connect(url))
-    bus = RedisBus(client, prefix=prefix, words=(PushReport,))
+    redis_bus = RedisBus(client, prefix=prefix, words=(PushReport,))
+    bus = CountedBus(redis_bus, figures)
     queue = RedisPushQueue(client, bus, prefix=prefix)
     name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     work = RedisPushWork(client, prefix=prefix, name=name)
-    for part in (bus, queue, work):
+    for part in (redis_bus, queue, work):
         part.start()
         stack.push_async_callback(part.aclose)
     return queue, work, bus
@@ -129,8 +136,12 @@ async def _serve(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with pushing(config, keyring_of(config), works=True):
-        sys.stdout.write("WSPhone does the pushes that come by Redis\n")
+    async with (
+        pushing(config, keyring_of(config), works=True) as push,
+        figures_shown(config, push.figures) as address,
+    ):
+        where = "" if address is None else f"; its figures are at {address}"
+        sys.stdout.write(f"WSPhone does the pushes that come by Redis{where}\n")
         sys.stdout.flush()
         await stop.wait()
 

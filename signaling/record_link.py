@@ -1,6 +1,7 @@
 """Carries a call's recording out: on the media engine, and in the table of recordings."""
 
 import asyncio
+import contextlib
 import logging
 from dataclasses import dataclass
 from typing import Protocol
@@ -77,7 +78,8 @@ class RecordLink:
             except MediaError as error:
                 # Another process carries the call now: what this one wrote stays as it is.
                 log.info("call %s: its recording goes on in a new file: %s", self._call.id, error)
-                await self._stop()
+                with contextlib.suppress(MediaError, TimeoutError):
+                    await self._stop()
         if self._begun >= MAX_RECORDINGS:
             raise WrongState(f"a call has at most {MAX_RECORDINGS} recordings")
         self._begun += 1

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from signaling.accounts import Accounts
 from signaling.blocked import Blocked
+from signaling.callees import Callees
 from signaling.contacts import Contacts
 from signaling.databases import make_directory
 from signaling.devices import Devices
@@ -37,6 +38,7 @@ class Records:
     push_targets: PushTargets
     push_proofs: PushProofs
     blocked: Blocked
+    callees: Callees
     contacts: Contacts
     history: History
     recordings: Recordings
@@ -66,16 +68,18 @@ async def open_records(
     passwords = Passwords(parallel=os.cpu_count() or 1)
     revocations = Revocations()
     try:
+        accounts = Accounts(store, passwords, revocations, domain=domain, clock=clock)
         yield Records(
             keyring=keyring,
             revocations=revocations,
-            accounts=Accounts(store, passwords, revocations, domain=domain, clock=clock),
+            accounts=accounts,
             logins=Logins(store, keyring, revocations, clock=clock),
             phones=Phones(store, keyring, revocations, domain=domain, clock=clock),
             devices=Devices(store, keyring, revocations, clock=clock),
             push_targets=PushTargets(store, keyring, clock=clock),
             push_proofs=PushProofs(store, keyring, clock=clock),
             blocked=Blocked(store, domain=domain, clock=clock),
+            callees=Callees(store, keyring, accounts),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),
             recordings=Recordings(store, keyring, recordings_of(config), clock=clock),

@@ -157,7 +157,9 @@ class Requests:
 
     def _answer(self, session: Session, params: messages.CallAnswer) -> Answer:
         mailbox = self._mailbox(session, params)
-        return mailbox.ask(lambda request: Answered(session.id, params.answer, request))
+        return mailbox.ask(
+            lambda request: Answered(session.id, params.answer, request, params.media)
+        )
 
     def _reject(self, session: Session, params: messages.CallReject) -> Answer:
         self._mailbox(session, params).post(Rejected(session.id, EndReason(params.reason)))

@@ -14,6 +14,7 @@ from signaling.authority import LocalAuthority
 from signaling.demo import create_demo, demo_text
 from signaling.front import Front, House
 from signaling.lan import announce, own_addresses, own_names, page_address
+from signaling.local_door import open_door
 from signaling.pushing import pushing
 from signaling.records import open_records
 from signaling.server import Server
@@ -53,7 +54,7 @@ async def _serve(config: Config, *, demo: bool, lan: bool, pushes: bool) -> None
         if config.tls.cert is not None:
             # Else a terminal that is closed ends the server, as people expect.
             loop.add_signal_handler(signal.SIGHUP, server.front.reload)
-        async with server.running():
+        async with server.running(), open_door(config.data_dir, server.live_calls):
             page, sip = page_address(config, lan=lan), f"{config.sip.host}:{config.sip.port}"
             sys.stdout.write(f"WSPhone is at {page} and takes SIP on UDP and TCP {sip}\n")
             if house is not None:

@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 
 from media.addresses import host_addresses
-from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.codec import prepare as prepare_codecs
 from media.engine import Security
 from media.music import find_music
 from media.ogg import seconds_of
-from signaling.admin_api import add_admin_api
+from signaling.admin_api import add_admin_api, admit_admin
 from signaling.api import add_api
 from signaling.call_api import add_call_api
 from signaling.call_figures import tell_figures
@@ -23,7 +21,9 @@ from signaling.front import Front
 from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, set_manners
 from signaling.lan import own_names
+from signaling.live_calls import LiveCalls
 from signaling.logins import Principal
+from signaling.media_side import MediaSide
 from signaling.metrics import Metrics
 from signaling.metrics_api import add_metrics
 from signaling.pages import add_pages
@@ -37,7 +37,7 @@ from signaling.removals import Missing, Resting, follow_removals
 from signaling.retention import keep_house
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
 from signaling.shared.bus_memory import MemoryBus
-from signaling.shared.config import Config, is_loopback
+from signaling.shared.config import Config
 from signaling.shared.messages import CLOSE_LOG_IN
 from signaling.switchboard import Switchboard, Switching
 from signaling.waking import CallPort, Waking
@@ -53,15 +53,18 @@ class Server:
         self._config = config
         self._records = records
         self._provisioning = front.provisioning()
-        self._metrics = Metrics()
+        self._metrics = Metrics(push.figures)
         self._ready = False
         own_domains = _own_domains(config)
-        prepare_codecs()
-        self._engine = AiortcEngine(_media_settings(config))
+        self._media = MediaSide(config)
         self._switchboard = Switchboard(
             _switching(config, own_domains),
-            *(self._engine, MemoryBus(), RecordsDirectory(records), records.recordings),
+            self._media.engine,
+            MemoryBus(),
+            RecordsDirectory(records),
+            records.recordings,
         )
+        self.live_calls = LiveCalls(self._switchboard.live)
         self._switchboard.on_end(self._metrics.ended)
         self._clients = ClientSide(config, records, push, self._switchboard)
         self._phones = PhoneSide(config, records, self._switchboard, self._metrics, own_domains)
@@ -72,28 +75,28 @@ class Server:
             push.bus,
             CallPort(self._switchboard.post, self._switchboard.late_ends.remember),
             topic=push.reply_to,
+            refused=self._metrics.push_refused,
         )
         self._switchboard.connect_sleepers(self._waking)
         self._push_reports = PushReports(
             push.bus,
             push.reply_to,
-            self._metrics.heard,
             self._switchboard.is_live,
             records.history.add_hops,
         )
         records.revocations.listen(self._revoked)
-        self._watch(push)
+        self._push_queue = push.queue
+        self._watch()
         self._app = self._build_app(records)
 
-    def _watch(self, push: Pushing) -> None:
+    def _watch(self) -> None:
         self._metrics.watch(
             {
                 "wsphone_calls_active": self._switchboard.count,
                 "wsphone_sessions": lambda: len(self._clients.sessions),
                 "wsphone_websockets": self._clients.hub.count,
                 "wsphone_registrations": self._phones.registrations.count,
-                "wsphone_media_legs": lambda: self._engine.counts().legs,
-                "wsphone_push_queue_jobs": push.queue.count,
+                **self._media.gauges(),
             }
         )
 
@@ -109,15 +112,21 @@ class Server:
             trusted_proxies=http.trusted_proxies,
             failed=lambda: self._metrics.authentication_failed("password"),
         )
-        add_admin_api(app, records.history, records.recordings, records.logins.authenticate)
+        add_admin_api(
+            app,
+            records.history,
+            records.recordings,
+            self.live_calls,
+            records.logins.authenticate,
+        )
         add_provisioning(app, self._provisioning)
         add_call_api(app, self._switchboard, self._authenticate)
         add_recording_api(app, records.recordings, self._authenticate)
         add_health(app, is_ready=lambda: self._ready, counts=self.counts)
         add_metrics(
             app,
-            self._metrics.page,
-            records.logins.authenticate,
+            self._figures,
+            lambda request: admit_admin(request, records.logins.authenticate),
             allowed=http.metrics_from,
             trusted_proxies=http.trusted_proxies,
         )
@@ -127,6 +136,10 @@ class Server:
 
     async def _authenticate(self, request: web.Request) -> Principal:
         return await self._records.logins.authenticate(bearer_of(request))
+
+    async def _figures(self) -> bytes:
+        self._metrics.show("wsphone_push_queue_jobs", await self._push_queue.waiting())
+        return self._metrics.page()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -142,6 +155,7 @@ class Server:
             ),
         ]
         try:
+            await self._media.start()
             await self._phones.open()
             await self.front.open(self._app, self._provisioning)
             self._ready = True
@@ -162,7 +176,7 @@ class Server:
             clock.cancel()
         await asyncio.gather(*clocks, return_exceptions=True)
         self._phones.registrations.stop()
-        await self._engine.aclose()
+        await self._media.engine.aclose()
         self._phones.close()
 
     async def _follow_removals(self) -> None:
@@ -178,15 +192,11 @@ class Server:
 
     def counts(self) -> dict[str, int]:
         """What must go back to where it was when a call is over."""
-        media = self._engine.counts()
         return {
             "calls": self._switchboard.count(),
             "waking": self._waking.count(),
-            "media_legs": media.legs,
-            "media_sockets": media.sockets,
-            "media_tasks": media.tasks,
-            "ports": media.ports,
             "tasks": len(asyncio.all_tasks()),
+            **self._media.counts(),
             **self._clients.counts(),
             **self._phones.counts(),
         }
@@ -203,19 +213,6 @@ class Server:
         # First whom a push would wake: a session that is gone is a reason to push its device.
         self._waking.revoke(account, login=login)
         self._clients.hub.revoke(account, login=login, code=CLOSE_LOG_IN)
-
-
-def _media_settings(config: Config) -> MediaSettings:
-    return MediaSettings(
-        host=config.media.host,
-        advertised_address=config.media.advertised_address,
-        port_min=config.media.port_min,
-        port_max=config.media.port_max,
-        loopback=is_loopback(config.http.host),
-        trusted_networks=tuple(map(str, config.media.trusted_networks)),
-        max_transcoded=config.media.max_transcoded,
-        browser_codec=config.media.browser_codec,
-    )
 
 
 def _switching(config: Config, own_domains: frozenset[str]) -> Switching:

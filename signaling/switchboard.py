@@ -16,9 +16,11 @@ from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
 from signaling.call_model import Endpoint, EndpointKind, LegState, RecordPolicy, State
 from signaling.call_record import info, left_info, record, recorded_info
 from signaling.call_state import Call
+from signaling.callees import Callee
 from signaling.late_ends import LateEnds
 from signaling.mailbox import Invitation, LegPort, Mailbox, Services
 from signaling.media_link import MediaLink, event_from
+from signaling.push_rows import StoredTarget
 from signaling.record_link import RecordLink, Shelf
 from signaling.route import Nowhere, find_route
 from signaling.shared.bus import Bus, account_topic
@@ -43,17 +45,11 @@ STOP_SECONDS = 5.0
 class Directory(Protocol):
     """Where addresses are looked up and finished calls are kept."""
 
-    async def find(self, user: str) -> Account | None:
-        """The account that owns the address `user` of our domain."""
-
-    async def blocks(self, account: str, caller: str) -> bool:
-        """Whether the account does not want to hear from the address `caller`."""
+    async def find(self, call: str, user: str, caller: str) -> Callee:
+        """Who owns the address `user` of our domain, for a call with this id from `caller`."""
 
     async def record(self, record: CallRecord, timeline: Sequence[Hop]) -> None:
         """Keep a finished call, with what passed in it."""
-
-    async def has_record(self, call: str) -> bool:
-        """Whether the call with this id is over."""
 
     async def recorded(self, call: str) -> CallRecord | None:
         """The finished call with this id."""
@@ -62,8 +58,8 @@ class Directory(Protocol):
 class Sleepers(LegPort, Protocol):
     """What wakes devices: the port of their legs, which knows where each can be pushed."""
 
-    async def endpoints(self, call: str, account: str) -> list[Endpoint]:
-        """The devices of the account that a push can wake."""
+    def endpoints(self, call: str, targets: Sequence[StoredTarget]) -> list[Endpoint]:
+        """The devices that a push to one of the targets can wake."""
 
     def forget(self, call: str) -> None:
         """The call is over; whom it could wake is of no interest any more."""
@@ -146,6 +142,10 @@ class Switchboard:
         """The calls that two sides talk in."""
         return [each for each in self._calls.values() if each.call.state is State.TALKING]
 
+    def live(self) -> list[Mailbox]:
+        """The calls that are not over, in the order in which they began."""
+        return list(self._calls.values())
+
     def is_live(self, call: str) -> bool:
         """Whether there is such a call, and it is not over."""
         return call in self._calls
@@ -171,19 +171,19 @@ class Switchboard:
             raise TryAgain("this server takes no more calls now", retry_after=5)
         if self._made_by[caller.account] >= MAX_CALLS_OF_ACCOUNT:
             raise TryAgain("this account has too many calls", retry_after=5)
-        ring_seconds = self._settings.ring_seconds
+        settings = self._settings
         state = Call.begin(
             call,
             caller,
             media=media,
             offer=offer,
-            ring_seconds=ring_seconds,
-            direct_allowed=self._settings.direct,
-            music=self._settings.hold_music is not None,
-            record=self._settings.record,
+            ring_seconds=settings.ring_seconds,
+            direct_allowed=settings.direct,
+            music=settings.hold_music is not None,
+            insists=settings.srtp is Security.OPTIONAL,
+            record=settings.record,
         )
-        invitation = Invitation(call, party, to, time.time() + ring_seconds)
-        settings = self._settings
+        invitation = Invitation(call, party, to, time.time() + settings.ring_seconds)
         link = MediaLink(self._engine, state, settings.hold_music, srtp=settings.srtp)
         recorder = RecordLink(self._engine, state, self._shelf)
         mailbox = Mailbox(state, invitation, link, recorder, self._services)
@@ -289,18 +289,16 @@ class Switchboard:
         if isinstance(route, Nowhere):
             log.info("call %s leads nowhere: %s", mailbox.call.id, route.detail)
             return Unroutable(route.reason)
-        # Both at once: nobody rings before we know.
-        is_over, account = await asyncio.gather(
-            self._directory.has_record(mailbox.call.id), self._directory.find(route.user)
-        )
-        if is_over:
+        callee = await self._directory.find(mailbox.call.id, route.user, invitation.caller.address)
+        if callee.is_over:
             # A client that repeats itself after we restarted: the call was made, and is over.
             log.info("call %s was made before", mailbox.call.id)
             return Unroutable(EndReason.SERVER_RESTART)
+        account = callee.account
         if account is None:
             return Unroutable(EndReason.NOT_FOUND)
         mailbox.call.callee_account = account.id
-        if await self._directory.blocks(account.id, invitation.caller.address):
+        if callee.is_blocked:
             # As if nobody were there: whoever is blocked is not told so.
             return Found(())
 
@@ -311,24 +309,19 @@ class Switchboard:
 
         # Before the list is made, so that nobody who connects in between is missed.
         mailbox.leave.append(self._bus.subscribe(account_topic(account.id), late))
-        asleep = await self._asleep(mailbox, account)
-        found = [*self.endpoints(account), *asleep]
+        found = [*self.endpoints(account), *self._asleep(mailbox, callee.targets)]
         others = [each for each in found if each.id != mailbox.call.caller][:MAX_ENDPOINTS]
         for each in others:
             self._join(mailbox, each.id)
         return Found(tuple(others))
 
-    async def _asleep(self, mailbox: Mailbox, account: Account) -> list[Endpoint]:
+    def _asleep(self, mailbox: Mailbox, targets: Sequence[StoredTarget]) -> list[Endpoint]:
         """Whom a push can wake; the device that calls is awake."""
         if self._sleepers is None:
             return []
         call, caller = mailbox.call.id, mailbox.call.caller_leg().endpoint
         mailbox.leave.append(partial(self._sleepers.forget, call))
-        try:
-            found = await self._sleepers.endpoints(call, account.id)
-        except WSPhoneError:
-            log.exception("call %s: nobody can be woken", call)
-            return []
+        found = self._sleepers.endpoints(call, targets)
         calling = (caller.account, caller.device)
         return [each for each in found if (each.account, each.device) != calling]
 

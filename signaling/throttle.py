@@ -1,4 +1,4 @@
-"""Token buckets by key, bounded in number: how often somebody may fail."""
+"""Token buckets by key, bounded in number: how often somebody may fail, or do something."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -35,6 +35,13 @@ class Throttle:
         self._buckets.move_to_end(key)
         if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
+
+    def take(self, key: str, now: float) -> bool:
+        """Whether the key may do it once more now; if so, it counts like a failure."""
+        may = self.wait(key, now) == 0
+        if may:
+            self.fail(key, now)
+        return may
 
     def _tokens(self, key: str, now: float) -> float:
         bucket = self._buckets.get(key)

@@ -34,6 +34,7 @@ from signaling.call_events import (
     Left,
     MediaAccepted,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaOpened,
     MediaRefused,
@@ -84,6 +85,8 @@ class What(StrEnum):
     MEDIA_CONNECTED = "media_connected"
     MEDIA_SILENT = "media_silent"
     MEDIA_FAILED = "media_failed"
+    MEDIA_GONE = "media_gone"
+    """The process that carried its media is dead."""
     MEDIA_MOVES = "media_moves"
     """A new media generation is offered, by the leg or to it."""
     CHANGED = "changed"
@@ -209,6 +212,7 @@ NOTES: dict[type[Event] | type[Action], Callable[[Any], Note | None]] = {
     MediaReported: _reported,
     MediaConnected: lambda event: Note(What.MEDIA_CONNECTED, detail=f"media {event.media}"),
     MediaLost: _lost,
+    MediaGone: lambda event: Note(What.MEDIA_GONE, detail=f"media {event.media}"),
     OfferMade: _moves,
     ShowOffer: _moves,
     ChangeAsked: _says(What.CHANGED),

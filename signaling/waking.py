@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from signaling.shared.crypto import Keyring
 from signaling.shared.errors import WSPhoneError
 from signaling.shared.push import Notice, PushKind, PushQueue, PushReport, Step
 from signaling.shared.reasons import EndReason
+from signaling.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,11 @@ ENDED_SECONDS = 60.0
 """How long it is worth while to take a notification of a call away."""
 MISSED_SECONDS = 86_400.0
 """How late somebody still wants to hear of a missed call."""
+
+PUSHES_IN_A_ROW = 10
+"""How often one caller has one device woken at once…"""
+SECONDS_A_PUSH = 5.0
+"""…and how long it takes until they may once more: who redials by hand is not faster for long."""
 
 _LASTING = frozenset({Step.ACCEPTED, Step.FAILED, Step.DROPPED})
 
@@ -70,26 +76,31 @@ class Waking:
         calls: CallPort,
         *,
         topic: str,
+        refused: Callable[[], None],
         clock: Callable[[], float] = time.time,
+        uptime: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`refused` hears of each push that is not made, as its caller had too many made."""
         self._targets = targets
         self._queue = queue
         self._keyring = keyring
         self._calls = calls
         self._topic = topic
+        self._refused = refused
         self._clock = clock
+        self._uptime = uptime
+        self._pushes = Throttle(burst=PUSHES_IN_A_ROW, refill_seconds=SECONDS_A_PUSH)
         self._sleepers: dict[str, dict[str, _Sleeper]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._unsubscribe = bus.subscribe(topic, self._reported)
 
-    async def endpoints(self, call: str, account: str) -> list[Endpoint]:
-        """The devices of the account that a push can wake."""
+    def endpoints(self, call: str, targets: Sequence[StoredTarget]) -> list[Endpoint]:
+        """The devices that a push to one of the targets can wake; they are one account's."""
         found: dict[str, list[StoredTarget]] = {}
-        stored = await self._targets.of_account(account)
-        for target in sorted(stored, key=_last_heard_of, reverse=True):
+        for target in sorted(targets, key=_last_heard_of, reverse=True):
             found.setdefault(target.device, []).append(target)
-        self._sleepers[call] = {device: _Sleeper(targets) for device, targets in found.items()}
-        return [_endpoint(targets[0]) for targets in found.values()]
+        self._sleepers[call] = {device: _Sleeper(its) for device, its in found.items()}
+        return [_endpoint(its[0]) for its in found.values()]
 
     def forget(self, call: str) -> None:
         """The call is over: what is reported of its pushes goes to their targets only."""
@@ -140,13 +151,30 @@ class Waking:
         match kind:
             case PushKind.CALL if sleeper is None:
                 self._calls.post(invitation.call, WakingFailed(endpoint.id, "its targets are gone"))
-            case PushKind.CALL if sleeper is not None:
+            case PushKind.CALL if sleeper is not None and self._may_push(invitation, endpoint):
                 sleeper.invitation = invitation
                 self._try_next(invitation, sleeper, "")
-            case PushKind.ENDED if sleeper is not None:
+            case PushKind.CALL:
+                why = EndReason.TOO_OFTEN
+                self._calls.post(invitation.call, WakingFailed(endpoint.id, why.value, why))
+            case PushKind.ENDED if sleeper is not None and sleeper.invitation is not None:
                 self._put(invitation, sleeper.current, kind, now + ENDED_SECONDS, reason)
             case PushKind.MISSED if sleeper is not None and sleeper.current.wants_missed:
-                self._put(invitation, sleeper.current, kind, now + MISSED_SECONDS, reason)
+                # What was pushed for the call itself has counted.
+                if sleeper.invitation is not None or self._may_push(invitation, endpoint):
+                    self._put(invitation, sleeper.current, kind, now + MISSED_SECONDS, reason)
+
+    def _may_push(self, invitation: Invitation, endpoint: Endpoint) -> bool:
+        """Whether the caller may have the device pushed once more.
+
+        A program that starts calls and gives them up would else wake a phone all night.
+        """
+        key = f"{invitation.caller.address} {endpoint.account} {endpoint.device}"
+        may = self._pushes.take(key, self._uptime())
+        if not may:
+            log.info("call %s: its caller had a device pushed too often", invitation.call)
+            self._refused()
+        return may
 
     def _withdraw(self, call: str, device: str) -> None:
         """The call is over for the device: what no provider took yet would ring it in vain."""

@@ -36,6 +36,7 @@ from signaling.call_events import (
     Found,
     MediaAccepted,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaOpened,
     MediaRefused,
@@ -110,6 +111,7 @@ class Engine:
         self.refusal = EndReason.INCOMPATIBLE
         self.recorded: tuple[tuple[str, int], tuple[str, int]] | None = None
         self.records = True
+        self.open_refusal = EndReason.INCOMPATIBLE
 
     def perform(self, action: MediaAction) -> Event | None:
         key = (action.leg, action.media)
@@ -151,7 +153,7 @@ class Engine:
         key = (action.leg, action.media)
         assert key not in self.opened, f"{key} is opened twice"
         if self.fails(action):
-            return _refused(action, EndReason.INCOMPATIBLE)
+            return _refused(action, self.open_refusal)
         self.held.add(key)
         self.opened.append(key)
         sdp = f"engine answers {action.offer}" if action.offer else f"engine offers {key}"
@@ -217,6 +219,7 @@ class Lab:
             direct_allowed=direct,
             music=music,
             record=record,
+            insists=True,
         )
         start(self.call)
         self._perform_all(self.call.take_actions())
@@ -261,6 +264,10 @@ class Lab:
         """The engine reports the legs' current media as connected."""
         for leg in legs:
             self.do(MediaConnected(leg, self.call.legs[leg].media))
+
+    def crash(self) -> list[Action]:
+        """The engine's process dies: every leg is told of, one after the other."""
+        return self.do(*(MediaGone(leg, media) for leg, media in sorted(self.engine.held)))
 
     def restore(self) -> None:
         """Hand the call over to another process, whose clock shows another time."""
@@ -338,7 +345,7 @@ class Lab:
             held = {media for name, media in self.engine.held if name == leg.id}
             assert held == set(leg.engine)
         assert (self.engine.recorded is not None) == (self.call.taping is Taping.ON)
-        if self.engine.recorded is not None:
+        if self.engine.recorded is not None and self.call.mode is Mode.ANCHORED:
             talking = tuple((leg.id, leg.media) for leg in self.call.parties())
             assert self.engine.recorded == talking, "other media is recorded than is joined"
         if self.state is State.TALKING and self.call.mode is Mode.ANCHORED:

@@ -23,6 +23,7 @@ from signaling.call_events import (
     KeyPressed,
     Left,
     MediaConnected,
+    MediaGone,
     MediaLost,
     MediaReported,
     OfferMade,
@@ -136,6 +137,8 @@ def steps(draw: st.DrawFn) -> tuple[str, Move]:
         "agrees to no change": ChangeRefused(leg, again=flag),
         "is pressed": KeyPressed(leg, "5", 160),
         "breaks": MediaLost(leg, media, silent=False),
+        "is gone": MediaGone(leg, media),
+        "loses its engine": lambda lab: lab.crash(),
         "attaches": Attached(leg),
         "waits": lambda lab: lab.wait(0.875),
     }

@@ -2,13 +2,15 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from signaling.call_actions import LegAction, Ring, ShowAnswer, ShowEnd
 from signaling.call_events import Accepted, Answered
 from signaling.call_model import Endpoint, EndpointKind, RecordPolicy
+from signaling.callees import Callee
 from signaling.mailbox import Invitation, Mailbox
+from signaling.push_rows import StoredTarget
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.messages import Party, Result
 from signaling.shared.model import Account, CallRecord
@@ -68,6 +70,10 @@ class Phones:
         return (await self.hears(leg, ShowEnd)).reason
 
 
+async def _nobody_sleeps(account: str) -> list[StoredTarget]:
+    return []
+
+
 class Directory:
     """Accounts and history; `gate` holds every look-up, `trouble` is raised by the named method."""
 
@@ -80,18 +86,21 @@ class Directory:
         self.gate = asyncio.Event()
         self.gate.set()
         self.trouble: dict[str, Exception] = {}
+        self.targets_of: Callable[[str], Awaitable[Sequence[StoredTarget]]] = _nobody_sleeps
 
     async def first(self, at_most: int | None) -> list[Account]:
         return [self.accounts[name] for name in sorted(self.accounts)][:at_most]
 
-    async def find(self, user: str) -> Account | None:
+    async def find(self, call: str, user: str, caller: str) -> Callee:
         await self.gate.wait()
         if "find" in self.trouble:
             raise self.trouble["find"]
-        return self.accounts.get(user)
-
-    async def blocks(self, account: str, caller: str) -> bool:
-        return (account, caller) in self.blocked
+        account = self.accounts.get(user)
+        is_over = await self.recorded(call) is not None
+        if account is None:
+            return Callee(None, is_blocked=False, is_over=is_over)
+        is_blocked = (account.id, caller) in self.blocked
+        return Callee(account, is_blocked, is_over, await self.targets_of(account.id))
 
     async def blocking(self, caller: str) -> set[str]:
         return {account for account, address in self.blocked if address == caller}
@@ -104,9 +113,6 @@ class Directory:
             raise self.trouble["record"]
         self.records.append(record)
         self.timelines[record.id] = list(timeline)
-
-    async def has_record(self, call: str) -> bool:
-        return await self.recorded(call) is not None
 
     async def recorded(self, call: str) -> CallRecord | None:
         return next((record for record in self.records if record.id == call), None)

@@ -22,6 +22,7 @@ class FakeEngine:
 
     def __init__(self) -> None:
         self.held: dict[str, Profile] = {}
+        self.secured: dict[str, Security] = {}
         self.asked: list[tuple[str, str]] = []
         self.fed: list[IceCandidate] = []
         self.recorded: dict[str, tuple[str, str]] = {}
@@ -61,6 +62,7 @@ class FakeEngine:
     ) -> str:
         await self._ask("open", leg)
         self.held[leg] = profile
+        self.secured[leg] = security
         return f"engine answers {offer}" if offer else f"engine offers {','.join(codecs)}"
 
     async def accept(self, leg: str, answer: str) -> str:

@@ -49,7 +49,10 @@ class Night:
         self.login = login
         self.exchange = Exchange()
         self.exchange.directory.accounts["bob"] = bob
+        self.exchange.directory.targets_of = records.push_targets.of_account
         self.queue = Queue()
+        self.uptime = 0.0
+        self.refused = 0
         self.waking = self.woken_by(self.queue, TOPIC)
 
     def woken_by(self, queue: PushQueue, topic: str) -> Waking:
@@ -61,10 +64,15 @@ class Night:
             self.exchange.bus,
             CallPort(self.exchange.board.post, self.exchange.board.late_ends.remember),
             topic=topic,
+            refused=self._refuse,
             clock=self.clock,
+            uptime=lambda: self.uptime,
         )
         self.exchange.board.connect_sleepers(waking)
         return waking
+
+    def _refuse(self) -> None:
+        self.refused += 1
 
     @classmethod
     async def falls(cls, records: Records, clock: Clock) -> "Night":

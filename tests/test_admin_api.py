@@ -1,6 +1,7 @@
 """What administrators are told over HTTP, and nobody else."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from signaling.admin_api import add_admin_api
+from signaling.call_events import HungUp
 from signaling.guard import Guard
 from signaling.http import set_manners
+from signaling.live_calls import LiveCalls
 from signaling.records import Records
 from signaling.shared.model import Account
+from tests.exchange import Exchange, MakeExchange, tab, talk
 from tests.installation import PASSWORD, installation
 from tests.test_history import call_between, timeline_between
 
@@ -52,10 +56,16 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(records: Records) -> AsyncIterator[Desk]:
+def exchange(make: MakeExchange) -> Exchange:
+    return make(tab("bob"))
+
+
+@pytest.fixture
+async def desk(records: Records, exchange: Exchange) -> AsyncIterator[Desk]:
     app = web.Application()
     set_manners(app, Guard(host="0.0.0.0", port=80, allowed_origins=()))
-    add_admin_api(app, records.history, records.recordings, records.logins.authenticate)
+    live = LiveCalls(exchange.board.live)
+    add_admin_api(app, records.history, records.recordings, live, records.logins.authenticate)
     async with TestClient(TestServer(app)) as client:
         yield Desk(client, records)
 
@@ -135,3 +145,42 @@ class TestOneCall:
     ) -> None:
         status, answer = await desk.ask(f"/api/admin/calls/{call}", alice)
         assert (status, answer["error"]["code"]) == (404, "not_found")
+
+
+class TestACallThatGoesOn:
+    async def test_it_stands_before_those_that_are_over(
+        self, desk: Desk, records: Records, exchange: Exchange, alice: Account, bob: Account
+    ) -> None:
+        await records.history.write(call_between("1", alice, bob))
+        first, second = exchange.call().call.id, exchange.call().call.id
+        _, answer = await desk.ask("/api/admin/calls", alice)
+        assert [call["id"] for call in answer["calls"]] == [second, first, "1"]
+        assert [call["reason"] for call in answer["calls"]] == [None, None, "hangup"]
+        _, answer = await desk.ask("/api/admin/calls?limit=1", alice)
+        assert [call["id"] for call in answer["calls"]] == [second]
+
+    async def test_its_hops_are_told_up_to_now(
+        self, desk: Desk, exchange: Exchange, alice: Account
+    ) -> None:
+        talking = await talk(exchange, "bob")
+        status, call = await desk.ask(f"/api/admin/calls/{talking.call.id.upper()}", alice)
+        assert status == 200
+        assert (call["state"], call["reason"], call["ended_at"]) == ("talking", None, None)
+        assert call["answered_at"] is not None and call["answered_at"] <= call["as_of"]
+        whats = [hop["what"] for hop in call["hops"]]
+        assert (whats[0], whats[-1]) == ("called", "told_answer")
+        (branch,) = call["branches"]
+        assert (branch["leg"], branch["verdict"]) == ("bob", "answered")
+        assert [leg["state"] for leg in call["legs"]] == ["in", "in"]
+
+    async def test_once_it_is_over_the_history_tells_of_it(
+        self, desk: Desk, records: Records, exchange: Exchange, alice: Account
+    ) -> None:
+        talking = await talk(exchange, "bob")
+        talking.post(HungUp("bob"))
+        record = await exchange.finished()
+        status, _ = await desk.ask(f"/api/admin/calls/{record.id}", alice)
+        assert status == 404
+        await records.history.write(replace(record, caller=alice.id, callee=None, legs=()))
+        _, call = await desk.ask(f"/api/admin/calls/{record.id}", alice)
+        assert call["reason"] == "hangup"

@@ -5,7 +5,7 @@ import pytest
 from signaling.call_actions import FeedCandidates, JoinMedia, OpenMedia, Reply, ShowOffer
 from signaling.call_events import Appeared, Attached, Detached, MediaReported
 from signaling.call_model import Mode, State
-from signaling.call_talk import NEGOTIATE_SECONDS
+from signaling.call_state import NEGOTIATE_SECONDS
 from signaling.shared.reasons import EndReason
 from tests.call_lab import candidate, phone, ringing, talking
 from tests.test_call_media import PCMU, offer, take, trickle, wrong_state

@@ -19,6 +19,7 @@ from signaling.call_events import (
     DigitHeard,
     DtmfAsked,
     HungUp,
+    KeyPressed,
     MediaConnected,
     MediaLost,
     OfferMade,
@@ -26,7 +27,7 @@ from signaling.call_events import (
     Trickled,
 )
 from signaling.call_model import State
-from signaling.call_talk import NEGOTIATE_SECONDS
+from signaling.call_state import NEGOTIATE_SECONDS
 from signaling.shared.errors import IncompatibleMedia, WrongState
 from signaling.shared.messages import MAX_CANDIDATES, CallAccepted, Done, OfferAnswered
 from signaling.shared.reasons import EndReason
@@ -334,6 +335,12 @@ class TestDigits:
         lab = anchored()
         lab.do(DigitHeard("linphone", 1, "#"), DigitHeard("linphone", 9, "*"))
         assert lab.all(ShowDigits) == [ShowDigits("alice", "#")]
+
+    def test_a_key_that_one_phone_tells_by_info_reaches_another_as_tones(self) -> None:
+        lab = talking(phone("desk"), caller=phone("linphone", "alice"))
+        lab.do(KeyPressed("desk", "5", 250))
+        (tones,) = lab.all(SendTones)
+        assert (tones.leg, tones.digits, tones.duration_ms) == ("linphone", "5", 250)
 
     def test_a_phone_hears_a_browsers_in_band_digits_by_the_bridge_alone(self) -> None:
         assert anchored().do(DigitHeard("alice", 1, "#")) == []

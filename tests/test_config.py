@@ -172,8 +172,11 @@ class TestSources:
                 "WSPHONE_PUSH__APNS__CERT_FILE": "/run/apple.pem",
                 "WSPHONE_PUSH__APNS__APPS": "org.example.one,org.example.two",
                 "WSPHONE_PUSH__FCM__CA_FILE": "/run/ca.pem",
+                "WSPHONE_PUSH__METRICS_HOST": "192.0.2.1",
+                "WSPHONE_PUSH__METRICS_PORT": "9464",
             }
         )
+        assert (config.push.metrics_host, config.push.metrics_port) == ("192.0.2.1", 9464)
         assert config.push.apns == Apns(
             cert_file=Path("/run/apple.pem"), apps=("org.example.one", "org.example.two")
         )
@@ -275,6 +278,7 @@ class TestRefusals:
             ('[sip]\nunsupported_push = "no"', "sip.unsupported_push", '"refuse" or "ignore"'),
             ('[media]\nhost = "everywhere"', "media.host", '"auto" or an IP address'),
             ('[media]\nadvertised_address = "a.test"', "media.advertised_address", "an IP address"),
+            ("[media]\nworkers = 65", "media.workers", "processes up to 64"),
             ("[media]\nmax_transcoded = -1", "media.max_transcoded", "a number of calls"),
             ('[media]\nbrowser_codec = "mp3"', "media.browser_codec", '"auto" or "opus"'),
             ("[media]\nport_min = 80", "media.port_min", "a port from 1024 to 65535"),
@@ -355,6 +359,13 @@ class TestRefusals:
     def test_the_smallest_media_range_that_has_room_is_taken(self, tmp_path: Path) -> None:
         path = written(tmp_path, "[media]\nport_min = 10001\nport_max = 10003")
         assert load(path, environment={}).media.port_max == 10003
+
+    def test_each_media_process_needs_ports_of_its_own(self, tmp_path: Path) -> None:
+        text = "[media]\nport_min = 10001\nport_max = 10006\nworkers = "
+        assert load(written(tmp_path, f"{text}2"), environment={}).media.workers == 2
+        assert "media.workers: the ports 10001 to 10006 are 2 pairs" in refusal(
+            written(tmp_path, f"{text}3")
+        )
 
     def test_a_sip_port_within_the_media_range_is_refused(self) -> None:
         text = refusal(WSPHONE_SIP__PORT="10500")

@@ -83,13 +83,6 @@ class TestCalls:
         assert await records.history.get("1") == written
         assert await records.history.get("2") is None
 
-    async def test_it_knows_which_calls_are_over(
-        self, records: Records, people: tuple[Account, Account]
-    ) -> None:
-        await records.history.write(call_between("1", *people))
-        assert await records.history.has("1")
-        assert not await records.history.has("2")
-
     async def test_a_call_without_legs_and_answer_comes_back_too(
         self, records: Records, people: tuple[Account, Account]
     ) -> None:

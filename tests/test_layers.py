@@ -24,41 +24,42 @@ class Layer(IntEnum):
 LAYERS: dict[str, dict[Layer, str]] = {
     "signaling": {
         Layer.ENTRY: """
-            __main__ call_commands client_side commands console device_commands phone_side
-            push_commands pushing serve server
+            __main__ call_commands client_side commands console device_commands media_side
+            phone_side push_commands pushing serve server
         """,
         Layer.SHELL: """
             accounts admin_api api authority backup blocked call_api call_figures call_record
-            client_socket config_report connection contacts databases demo device_requests devices
-            directory export front health history http hub lan late_ends linphone logins mailbox
-            media_link metrics metrics_api migrations/* pages passwords people phones provisioning
-            push_jobs push_offer push_proofs push_reports push_rows push_targets record_link
-            recording_api recordings records removals requests retention revocations session_legs
-            sessions store switchboard tables tls waking
-            sip.admission sip.agent sip.phone_calls sip.push_contacts sip.registrations sip.streams
-            sip.transport
+            callees client_socket config_report connection contacts databases demo device_requests
+            devices directory export front health history http hub lan late_ends linphone live_calls
+            local_door logins mailbox media_link metrics metrics_api migrations/* pages passwords
+            people phones provisioning push_figures push_jobs push_offer push_page push_proofs
+            push_reports push_rows push_targets record_link recording_api recordings records
+            removals requests retention revocations session_legs sessions store switchboard tables
+            tls waking sip.admission sip.agent sip.phone_calls sip.push_contacts
+            sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
-            branches call call_actions call_digits call_early call_events call_hold call_model
-            call_recording call_report call_setup call_state call_talk call_wake guard
+            branches call call_actions call_anchor call_digits call_early call_events call_hold
+            call_model call_recording call_report call_setup call_state call_talk call_wake guard
             metric_labels route session throttle timeline turn sip.acceptance sip.bans sip.compose
-            sip.dialog sip.digest
-            sip.effects sip.events sip.flow sip.framing sip.gate sip.info sip.leg sip.leg_table
-            sip.message sip.moment sip.pn sip.proposal sip.registrar sip.reinvite sip.screen
-            sip.stack sip.syntax sip.tally sip.timers sip.transaction sip.transaction_layer sip.uri
-            sip.via
+            sip.dialog
+            sip.digest sip.effects sip.events sip.flow sip.framing sip.gate sip.info sip.leg
+            sip.leg_table sip.message sip.moment sip.pn sip.proposal sip.registrar sip.reinvite
+            sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
+            sip.transaction_layer sip.uri sip.via
         """,
         Layer.SHARED: "shared/*",
     },
     "media": {
+        Layer.ENTRY: "worker",
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp music player ports recorder
-            reporter rtp_leg rtp_shield side sounds/* srtp watch webrtc_leg
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet music player ports recorder
+            reporter rtp_leg rtp_shield side sounds/* srtp watch webrtc_leg worker_link
         """,
         Layer.CORE: """
             candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
-            latch libopus negotiate ogg opus packet pcm places quality reception
-            record_aware resample rtcp sdes sdp stun tape transcode
+            latch libopus listeners negotiate ogg opus packet pcm places quality reception
+            record_aware resample rtcp sdes sdp seam settings stun tape transcode wire
         """,
     },
     "push": {

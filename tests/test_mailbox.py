@@ -6,16 +6,28 @@ from collections.abc import Callable
 
 import pytest
 
-from media.engine import Connected, Digit, Failed, MediaEvent, Silent
+from media.engine import Connected, Digit, Failed, Gone, MediaEvent, Silent
 from signaling import media_link
 from signaling.call import TABLE
-from signaling.call_actions import RememberEnd, Ring, SendPush, ShowDigits, ShowEnd
+from signaling.call_actions import (
+    ProposeChange,
+    RefuseChange,
+    RememberEnd,
+    Ring,
+    SendPush,
+    ShowDigits,
+    ShowEnd,
+    ShowOffer,
+)
 from signaling.call_events import (
     Answered,
+    ChangeAgreed,
+    ChangeAsked,
     DtmfAsked,
     Event,
     HungUp,
     OfferMade,
+    OfferTaken,
     TimePassed,
 )
 from signaling.call_model import Endpoint, EndpointKind, State
@@ -124,6 +136,44 @@ class TestEngine:
         mailbox = await talk(exchange)
         exchange.engine.tell(Digit(engine_leg(mailbox.call.id, "linphone", 1), "7", 100))
         assert (await exchange.phones.hears("alice", ShowDigits)).digits == "7"
+
+    async def test_media_whose_process_died_is_opened_anew_on_both_sides(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make(phone("linphone"))
+        mailbox = await talk(exchange)
+        for leg in ("alice", "linphone"):
+            exchange.engine.tell(Gone(engine_leg(mailbox.call.id, leg, 1)))
+        assert (await exchange.phones.hears("alice", ShowOffer)).media == 2
+        await mailbox.ask(lambda request: OfferTaken("alice", 2, "answer", request))
+        await exchange.phones.hears("linphone", ProposeChange)
+        mailbox.post(ChangeAgreed("linphone", "answer"))
+        await until(lambda: exchange.engine.legs("join") == ["alice/1", "linphone/2"])
+        assert sorted(exchange.engine.held) == [
+            engine_leg(mailbox.call.id, leg, 2) for leg in ("alice", "linphone")
+        ]
+
+    @pytest.mark.parametrize(
+        ("error", "again"), [(MediaError("it died"), True), (IncompatibleMedia("no"), False)]
+    )
+    async def test_a_phones_change_may_come_again_when_only_the_engine_was_not_there(
+        self, make: MakeExchange, error: Exception, *, again: bool
+    ) -> None:
+        exchange = make(phone("linphone"))
+        mailbox = await talk(exchange)
+        exchange.engine.trouble["update"] = error
+        mailbox.post(ChangeAsked("linphone", "offer"))
+        assert (await exchange.phones.hears("linphone", RefuseChange)).again is again
+
+    async def test_digits_that_the_dying_engine_did_not_take_are_refused(
+        self, make: MakeExchange
+    ) -> None:
+        exchange = make(phone("linphone"))
+        mailbox = await talk(exchange)
+        exchange.engine.trouble["dtmf"] = MediaError("it died")
+        with pytest.raises(WrongState) as refusal:
+            await mailbox.ask(lambda request: DtmfAsked("alice", 0, "5", 120, request))
+        assert refusal.value.retry_after == 1.0
 
     async def test_events_of_calls_that_are_over_are_late(self, make: MakeExchange) -> None:
         make().engine.tell(Connected(engine_leg(str(uuid.uuid4()), "alice", 1)))

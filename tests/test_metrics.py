@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from prometheus_client.parser import text_string_to_metric_families
 
+from signaling.admin_api import admit_admin
 from signaling.api import add_api
 from signaling.guard import Guard
 from signaling.http import set_manners
@@ -20,6 +21,7 @@ from signaling.metric_labels import push_reason
 from signaling.metrics import GAUGES, Metrics
 from signaling.metrics_api import add_metrics
 from signaling.provisioning import Provisioning
+from signaling.push_figures import PushFigures
 from signaling.records import Records
 from signaling.shared.config import LOOPBACK, Config
 from signaling.shared.model import CallRecord, LegRecord
@@ -128,21 +130,26 @@ class TestCalls:
 
 
 class TestPushes:
-    def test_steps_count_by_provider_and_reason(self, metrics: Metrics) -> None:
+    def test_steps_count_by_provider_and_reason(self) -> None:
+        pushes = PushFigures()
         for each in (
             report(Step.SENDING),
             report(Step.RETRYING, "503 Service Unavailable", seconds=0.2),
             report(Step.ACCEPTED, "200 OK", seconds=0.1),
             report(Step.FAILED, "TopicDisallowed", seconds=0.1, alarm=True),
         ):
-            metrics.heard(each)
-        told = figures(metrics)
+            pushes.heard(each)
+        told = figures(Metrics(pushes))
         assert told["wsphone_push_total apns,none,sending"] == 1
         assert told["wsphone_push_total apns,http_503,retrying"] == 1
         assert told["wsphone_push_total apns,none,accepted"] == 1
         assert told["wsphone_push_total apns,TopicDisallowed,failed"] == 1
         assert told["wsphone_push_seconds_count apns"] == 3
         assert told["wsphone_push_alarms_total apns"] == 1
+
+    def test_what_a_caller_is_refused_counts(self, metrics: Metrics) -> None:
+        metrics.push_refused()
+        assert figures(metrics)["wsphone_push_refused_total"] == 1
 
     def test_a_wake_is_measured_from_acceptance_to_connect(self, metrics: Metrics) -> None:
         def hop(after: float, what: What) -> Hop:
@@ -230,7 +237,14 @@ class TestWhoMayLook:
         """What a request from loopback gets, with these headers."""
         app = web.Application()
         set_manners(app, Guard(host="0.0.0.0", port=80, allowed_origins=()))
-        add_metrics(app, lambda: b"figures", records.logins.authenticate, **networks)
+
+        async def page() -> bytes:
+            return b"figures"
+
+        async def admit(request: web.Request) -> None:
+            await admit_admin(request, records.logins.authenticate)
+
+        add_metrics(app, page, admit, **networks)
         async with TestClient(TestServer(app)) as client:
             headers = {"Host": "localhost"}
             if forwarded:
@@ -282,7 +296,8 @@ class TestWhoMayLook:
 
 
 class TestDashboard:
-    def test_it_asks_for_nothing_that_is_not_there(self, metrics: Metrics) -> None:
+    def test_it_asks_for_nothing_that_is_not_there(self) -> None:
+        metrics = Metrics(PushFigures())
         metrics.watch_sip(Tally())
         exported = set()
         for family in text_string_to_metric_families(metrics.page().decode()):

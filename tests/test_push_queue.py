@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from signaling.pushing import CountedQueue
 from signaling.shared.bus_memory import MemoryBus
-from signaling.shared.push import PushJob, PushKind, PushQueue, PushReport, PushWork, Step
+from signaling.shared.push import PushJob, PushKind, PushReport, PushWork, Step
 from signaling.shared.queue_memory import MemoryPushQueue
 from signaling.shared.queue_redis import RedisPushQueue, RedisPushWork
 from signaling.shared.redis_link import connect
@@ -27,7 +28,7 @@ async def at_once() -> None:
 class Sides:
     """A queue from both sides, and what it reported."""
 
-    queue: PushQueue
+    queue: CountedQueue
     work: PushWork
     clock: Clock
     reports: list[PushReport]
@@ -112,6 +113,13 @@ class TestEveryQueue:
         taking = asyncio.create_task(sides.devices())
         await sides.put(job(device="d1"))
         assert await taking == ["d1"]
+
+    async def test_it_tells_how_many_no_worker_has_taken(self, sides: Sides) -> None:
+        assert await sides.queue.waiting() == 0
+        await sides.put(job(device="1"), job(device="2"), job(kind=PushKind.TEST, device="3"))
+        assert await sides.queue.waiting() == 3
+        assert len(await sides.devices()) == 3
+        assert await sides.queue.waiting() == 0
 
     async def test_calls_go_before_the_rest(self, sides: Sides) -> None:
         await sides.put(job(kind=PushKind.MISSED, device="m1"), job(device="c1"), job(device="c2"))
@@ -330,10 +338,12 @@ class TestOutage:
         async with joined.queue() as queue:
             joined.redis.stop()
             queue.put(job(device="d1"))
+            assert await queue.waiting() == 1
             joined.clock.advance(45)
             await heard.wait()
             assert [(r.device, r.reason) for r in joined.reports] == [("d1", "expired")]
             await queue.put_through()
+            assert await queue.waiting() == 0
 
     async def test_an_acceptance_is_written_when_redis_is_back(self, joined: Joined) -> None:
         async with joined.queue() as queue, joined.worker("one") as work:

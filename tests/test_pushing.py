@@ -38,10 +38,21 @@ async def pushed(push: Pushing) -> list[PushReport]:
     return found
 
 
+def counted_failures(push: Pushing) -> float:
+    """How many this process tells of."""
+    return sum(
+        sample.value
+        for family in push.figures.collect()
+        for sample in family.samples
+        if sample.name == "wsphone_push_total" and sample.labels["step"] == "failed"
+    )
+
+
 class TestAlone:
     async def test_who_has_no_credentials_is_told_which_key_to_set(self, config: Config) -> None:
         async with pushing(config, KEYRING, works=True) as push:
             reports = await pushed(push)
+            assert counted_failures(push) == 3
         assert {report.device: report.reason for report in reports} == {
             "iphone": "not configured: set push.apns.key_file",
             "android": "not configured: set push.fcm.credentials_file",
@@ -58,9 +69,11 @@ class TestJoined:
         joined = replace(config, redis=Redis(redis.url))
         async with (
             pushing(joined, KEYRING, works=False) as web,
-            pushing(joined, KEYRING, works=True),
+            pushing(joined, KEYRING, works=True) as worker,
         ):
             reports = await pushed(web)
+            # By whoever makes them: a sum over all processes counts each push once.
+            assert (counted_failures(web), counted_failures(worker)) == (0, 3)
         assert sorted(report.device for report in reports) == ["android", "browser", "iphone"]
         assert asyncio.all_tasks() == {asyncio.current_task()}
 

@@ -55,6 +55,8 @@ def test_a_time_out_depends_on_whether_the_phone_rang() -> None:
         ([EndReason.BUSY, EndReason.DECLINED], EndReason.DECLINED),
         ([EndReason.NOT_FOUND, EndReason.INCOMPATIBLE], EndReason.INCOMPATIBLE),
         ([EndReason.UNAVAILABLE, EndReason.NO_ANSWER], EndReason.NO_ANSWER),
+        ([EndReason.TOO_OFTEN, EndReason.NO_ANSWER], EndReason.NO_ANSWER),
+        ([EndReason.UNAVAILABLE, EndReason.TOO_OFTEN], EndReason.TOO_OFTEN),
         ([EndReason.ERROR], EndReason.ERROR),
         ([EndReason.ERROR, EndReason.UNAVAILABLE], EndReason.UNAVAILABLE),
     ],

@@ -34,6 +34,12 @@ def test_asking_costs_nothing() -> None:
     assert [throttle.wait("a", 0.0) for _ in range(5)] == [0.0] * 5
 
 
+def test_what_is_taken_counts_and_what_is_refused_does_not() -> None:
+    throttle = Throttle(burst=2, refill_seconds=10)
+    assert [throttle.take("a", 0.0) for _ in range(4)] == [True, True, False, False]
+    assert throttle.take("a", 10.0)
+
+
 def test_each_key_has_its_own() -> None:
     throttle = Throttle(burst=1, refill_seconds=10)
     throttle.fail("a", 0.0)

@@ -10,8 +10,6 @@ from signaling.call_events import HungUp, Rang, Rejected
 from signaling.call_model import EndpointKind, Reach
 from signaling.call_wake import sip_call_id
 from signaling.push_jobs import job_key
-from signaling.push_rows import StoredTarget
-from signaling.shared.errors import TryAgain
 from signaling.shared.push import PushKind, Step
 from signaling.shared.reasons import EndReason
 from signaling.timeline import What
@@ -156,20 +154,6 @@ class TestWhoIsPushed:
         mailbox.post(HungUp("alice"))
         await night.exchange.finished()
         assert night.pushed(ENDED) == []
-
-    async def test_targets_that_cannot_be_read_leave_the_others_to_ring(
-        self, night: Night, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        await night.register("mobile", "token")
-        night.exchange.here.append(night.tab("desk", "desk"))
-
-        async def unreachable(account: str) -> list[StoredTarget]:
-            raise TryAgain("the database cannot be reached now", retry_after=5)
-
-        monkeypatch.setattr(night.records.push_targets, "of_account", unreachable)
-        night.exchange.call()
-        await night.rings("desk")
-        assert night.queue.jobs == []
 
 
 class TestReports:

@@ -20,8 +20,13 @@ const TONES = /** @type {Record<string, string>} */ ({
 });
 
 /** How long the set-up took: the scale of all lanes. @param {CallReport} call */
-export function setUpSeconds({ started_at, answered_at, ended_at }) {
-  return Math.max(SHORTEST_SECONDS, (answered_at ?? ended_at) - started_at);
+export function setUpSeconds(call) {
+  return Math.max(SHORTEST_SECONDS, (call.answered_at ?? lastMoment(call)) - call.started_at);
+}
+
+/** The end of a call, or until when it is told. @param {CallReport} call */
+function lastMoment({ started_at, ended_at, as_of }) {
+  return ended_at ?? as_of ?? started_at;
 }
 
 /** @param {Branch} branch @param {CallReport} call @returns {Node[]} */
@@ -61,7 +66,7 @@ function track({ since, rang_at, answered_at, gone_at }, call) {
   const room = call.answered_at === null ? 1 : 1 - TALK_SHARE;
   const place = (/** @type {number} */ at) =>
     Math.min(1, Math.max(0, (at - call.started_at) / whole)) * room;
-  const end = place(answered_at ?? gone_at ?? call.ended_at);
+  const end = place(answered_at ?? gone_at ?? lastMoment(call));
   const rang = rang_at === null ? end : Math.min(end, place(rang_at));
   element.append(piece('wait', place(since), rang), piece('ring', rang, end));
   if (answered_at !== null) element.append(piece('talk', end, 1));

@@ -2,9 +2,11 @@
 
 /**
  * Times are Unix seconds, `seconds` is talk time; an address is empty when its account was removed.
+ * A call that goes on has no reason, code, by and ended_at; it is told as it was at `as_of`.
  * @typedef {{
- *   id: string, caller_address: string, callee_address: string, reason: string, code: number,
- *   by: string, started_at: number, answered_at: number | null, ended_at: number, seconds: number,
+ *   id: string, caller_address: string, callee_address: string, state: string,
+ *   reason: string | null, code: number | null, by: string | null, started_at: number,
+ *   answered_at: number | null, ended_at: number | null, as_of?: number, seconds: number,
  * }} ServerCall
  */
 

@@ -10,6 +10,8 @@ import { durationText, secondsText, texts, whenText } from './texts.js';
 /** @typedef {import('./server_calls.js').Hop} Hop */
 
 const ID_LENGTH = 8;
+/** How often a call that goes on is looked at while it is in sight. */
+const FOLLOW_MS = 2000;
 /** Which hops speak well of how the call goes, and which do not; the others are neither. */
 const TONES = /** @type {Record<string, string>} */ ({
   rang: 'good',
@@ -60,6 +62,7 @@ export class TimelineView {
   #calls = [];
   /** @type {CallReport | null} */
   #report = null;
+  #following = 0;
 
   /** @param {import('./server_calls.js').ServerCalls} source @param {() => boolean} isAdmin */
   constructor(source, isAdmin) {
@@ -76,6 +79,7 @@ export class TimelineView {
   show(shown) {
     if (shown && !this.#shown && this.#everybody) void this.#look();
     this.#shown = shown;
+    this.#follow();
   }
 
   /** Somebody else may log in. */
@@ -129,6 +133,22 @@ export class TimelineView {
     if (!report) return;
     this.#title.focus();
     window.scrollTo(0, 0);
+    this.#follow();
+  }
+
+  /** Keep a call that goes on up to date, for as long as somebody looks at it. */
+  #follow() {
+    clearTimeout(this.#following);
+    const call = this.#report;
+    if (!call || !this.#shown || !goesOn(call)) return;
+    this.#following = window.setTimeout(async () => {
+      if (this.#report !== call) return;
+      const report = await this.#fetch(() => this.#source.report(call.id));
+      if (this.#report !== call) return;
+      if (report) this.#report = report;
+      this.render();
+      this.#follow();
+    }, FOLLOW_MS);
   }
 
   /**
@@ -161,13 +181,13 @@ export class TimelineView {
     const title = make('b', { text: `${caller} → ${callee}` });
     const words = make('span', { class: 'words' }, title, about);
     const time = make('time', { text: whenText(call.started_at * 1000, Date.now()) });
-    const sign = symbol(call.answered_at === null ? 'close' : 'check');
+    const sign = symbol(goesOn(call) ? 'phone' : call.answered_at === null ? 'close' : 'check');
     const face = make('span', { class: 'face' }, sign);
     const row = make('button', { class: 'row outcome' }, face, words, time);
     row.type = 'button';
     row.title = texts.timeline.open(caller, callee);
     row.dataset.testid = 'server-call';
-    mark(row, 'tone', call.answered_at === null ? 'bad' : 'good');
+    mark(row, 'tone', toneOf(call));
     row.addEventListener('click', () => void this.#open(call.id));
     return row;
   }
@@ -180,7 +200,7 @@ function renderReport(call, title) {
   say(title, `${caller} → ${callee}`);
   const when = whenText(call.started_at * 1000, Date.now());
   say(find('timeline-outcome', HTMLElement), `${outcomeText(call)} · ${when}`);
-  mark(find('timeline-outcome', HTMLElement), 'tone', call.answered_at === null ? 'bad' : 'good');
+  mark(find('timeline-outcome', HTMLElement), 'tone', toneOf(call));
   say(find('timeline-id', HTMLElement), call.id);
   const lanes = call.branches.map((branch, place) => ({ key: `${call.id} ${place}`, ...branch }));
   fill(find('timeline-lanes', HTMLElement), lanes, (branch) => lane(branch, call));
@@ -219,8 +239,23 @@ function parties({ caller_address, callee_address }) {
 }
 
 /** @param {ServerCall} call */
-function outcomeText({ reason, code, answered_at, seconds }) {
+function goesOn({ reason }) {
+  return reason === null;
+}
+
+/** @param {ServerCall} call */
+function toneOf(call) {
+  if (call.answered_at !== null) return 'good';
+  return goesOn(call) ? null : 'bad';
+}
+
+/** @param {ServerCall} call */
+function outcomeText({ state, reason, code, answered_at, seconds }) {
   const words = texts.timeline;
+  if (reason === null) {
+    const now = words.states[state] ?? state;
+    return answered_at === null ? now : `${now}, ${durationText(seconds)}`;
+  }
   const why = words.reasons[reason] ?? reason;
   return answered_at === null
     ? `${why} (${code})`

@@ -66,6 +66,8 @@ class Media:
     trusted_networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
     # How many calls each process transcodes at once; 0: as many as a core carries.
     max_transcoded: int = 0
+    # Processes that carry the sound; 0: the server's own.
+    workers: int = 0
     # "opus": browsers are asked for it even where the phone speaks another codec.
     browser_codec: Literal["auto", "opus"] = "auto"
 
@@ -129,6 +131,9 @@ class Webpush:
 
 @dataclass(frozen=True, slots=True)
 class Push:
+    # Where a process that only pushes shows its figures.
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 8081
     apns: Apns = Apns()
     fcm: Fcm = Fcm()
     webpush: Webpush = Webpush()
@@ -326,6 +331,7 @@ def _build(values: dict[str, object]) -> Config:
             apns=Apns(**parts["push.apns"]),
             fcm=Fcm(**parts["push.fcm"]),
             webpush=Webpush(**parts["push.webpush"]),
+            **parts["push"],
         ),
         calls=Calls(**parts["calls"]),
         history=History(**parts["history"]),
@@ -350,6 +356,12 @@ def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
         raise ConfigError(
             f"{place('media.port_max', 'media.port_min')}: the ports {media.port_min} to"
             f" {media.port_max} hold no even port and the odd one above it; widen the range"
+        )
+    pairs = (media.port_max + 1 - media.port_min - media.port_min % 2) // 2
+    if pairs < media.workers:
+        raise ConfigError(
+            f"{place('media.workers')}: the ports {media.port_min} to {media.port_max} are"
+            f" {pairs} pairs, less than one for each process; widen the range"
         )
     if media.port_min <= config.sip.port <= media.port_max:
         raise ConfigError(

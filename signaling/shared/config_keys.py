@@ -87,6 +87,11 @@ KEYS: dict[str, Key] = {
         allowed.between(0, 10_000),
         "a number of calls, or 0 for as many as a core carries",
     ),
+    "media.workers": Key(
+        "integer",
+        allowed.between(0, 64),
+        "a number of processes up to 64, or 0 for none beside the server's own",
+    ),
     "media.browser_codec": Key("text", allowed.one_of("auto", "opus"), '"auto" or "opus"'),
     "database.url": Key(
         "text",
@@ -101,6 +106,8 @@ KEYS: dict[str, Key] = {
         "redis://user:password@host:port/number, rediss:// for TLS, or unix:///path/to/socket",
         is_secret=True,
     ),
+    "push.metrics_host": _HOST,
+    "push.metrics_port": _PORT,
     "push.apns.key_file": _FILE,
     "push.apns.key_id": _APPLE_ID,
     "push.apns.team_id": _APPLE_ID,

@@ -52,9 +52,9 @@ class LegRecord:
     figures: Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """A finished call as the history keeps it. Times are Unix seconds; `seconds` is talk time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CallFacts:
+    """What is told of every call. Times are Unix seconds; `seconds` is talk time."""
 
     id: str
     # None for a party that is not an account here.
@@ -64,14 +64,27 @@ class CallRecord:
     callee_address: str
     # direct or anchored.
     mode: str
-    # The state that the call was in when it ended.
+    # The state that the call is in, or was in when it ended.
     state: str
+    started_at: float
+    answered_at: float | None
+    seconds: float
+    legs: tuple[LegRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveCall(_CallFacts):
+    """A call that goes on, as it was at `as_of`."""
+
+    as_of: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord(_CallFacts):
+    """A finished call as the history keeps it."""
+
     reason: EndReason
     # The SIP code that tells the reason.
     code: int
     by: EndedBy
-    started_at: float
-    answered_at: float | None
     ended_at: float
-    seconds: float
-    legs: tuple[LegRecord, ...] = ()

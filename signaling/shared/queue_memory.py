@@ -57,8 +57,7 @@ class MemoryPushQueue:
         if accepted:
             self._finish(job.key, job.expires_at)
 
-    def count(self) -> int:
-        """How many jobs wait."""
+    async def waiting(self) -> int:
         return len(self._backlog)
 
     def _finish(self, key: str, expires_at: float) -> None:

@@ -29,6 +29,7 @@ _BLOCK_SECONDS = 1.0
 _BATCH = 64
 _HOLD_BATCH = 500
 _GOODBYE_SECONDS = 1.0
+_LOOK_SECONDS = 2.0
 # How long the name of a worker that holds nothing is kept.
 FORGET_WORKERS_SECONDS = 600.0
 # Long enough for whatever CLAIM_AFTER_SECONDS a newer version has.
@@ -69,6 +70,8 @@ class RedisPushQueue:
         self._names = _Names(prefix)
         self._capacity = capacity
         self._outbox = Backlog(capacity)
+        # Jobs that are neither in the outbox nor known to be in Redis.
+        self._trying = 0
         # Keys, and until when they matter.
         self._withdrawn: dict[str, float] = {}
         self._arrived = asyncio.Event()
@@ -97,9 +100,15 @@ class RedisPushQueue:
         self._empty.clear()
         self._arrived.set()
 
-    def count(self) -> int:
-        """Jobs that Redis has not got yet."""
-        return len(self._outbox)
+    async def waiting(self) -> int:
+        """Jobs here and in Redis; while that is away, those here."""
+        here = len(self._outbox) + self._trying
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS):
+                there = await self._redis.eval(scripts.WAITING, 2, *self._names.streams, GROUP)
+        except TROUBLE:
+            return here
+        return here + int(there)
 
     def withdraw(self, key: str, expires_at: float) -> None:
         self._outbox.remove(key)
@@ -122,6 +131,7 @@ class RedisPushQueue:
                 await self._arrived.wait()
             batch = self._outbox.take(_BATCH)
             while (batch := self._living(batch)) or self._withdrawn:
+                self._trying = len(batch)
                 try:
                     await self._put_all(batch)
                 except TROUBLE as error:
@@ -135,6 +145,7 @@ class RedisPushQueue:
                 else:
                     outage.over()
                     break
+            self._trying = 0
 
     def _living(self, batch: list[PushJob]) -> list[PushJob]:
         """Those that are of use still; the others are reported."""

@@ -5,17 +5,8 @@ stands while a job of that key is in the queue or in hand, `done:KEY` once its p
 withdrawn; both live as long as the job.
 """
 
-# Adds a job, unless its key is in the queue or done; answers what had to go for it: pairs of a
-# reason and a job. Entries that a worker has in hand do not count and are never dropped.
-PUT = """
-local stream, rest, calls, waiting, done = unpack(KEYS)
-local group, key, job, expires, now, capacity, marks = unpack(ARGV)
-expires, now, capacity = tonumber(expires), tonumber(now), tonumber(capacity)
-if redis.call('EXISTS', done) == 1 then return {} end
-local life = math.max(1, expires - now)
-if not redis.call('SET', waiting, '1', 'NX', 'PX', life) then return {} end
-
-local function backlog(name)
+_BACKLOG = """
+local function backlog(group, name)
     local length, last = redis.call('XLEN', name), '-'
     if length == 0 then return 0, last end
     for _, found in ipairs(redis.call('XINFO', 'GROUPS', name)) do
@@ -27,6 +18,27 @@ local function backlog(name)
     end
     return length, last
 end
+"""
+
+# How many jobs no worker has taken.
+WAITING = f"""
+{_BACKLOG}
+local length = 0
+for _, name in ipairs(KEYS) do length = length + backlog(ARGV[1], name) end
+return length
+"""
+
+# Adds a job, unless its key is in the queue or done; answers what had to go for it: pairs of a
+# reason and a job. Entries that a worker has in hand do not count and are never dropped.
+PUT = (
+    _BACKLOG
+    + """
+local stream, rest, calls, waiting, done = unpack(KEYS)
+local group, key, job, expires, now, capacity, marks = unpack(ARGV)
+expires, now, capacity = tonumber(expires), tonumber(now), tonumber(capacity)
+if redis.call('EXISTS', done) == 1 then return {} end
+local life = math.max(1, expires - now)
+if not redis.call('SET', waiting, '1', 'NX', 'PX', life) then return {} end
 
 local dropped = {}
 local function drop(name, entry, reason)
@@ -48,8 +60,8 @@ local function drop_expired(name, last)
     end
 end
 
-local rest_length, rest_last = backlog(rest)
-local calls_length, calls_last = backlog(calls)
+local rest_length, rest_last = backlog(group, rest)
+local calls_length, calls_last = backlog(group, calls)
 if rest_length + calls_length >= capacity then
     drop_expired(rest, rest_last)
     drop_expired(calls, calls_last)
@@ -63,6 +75,7 @@ end
 redis.call('XADD', stream, '*', 'key', key, 'expires', expires, 'job', job)
 return dropped
 """
+)
 
 _OWNER = """
 local function is_owner(stream, group, id, consumer)

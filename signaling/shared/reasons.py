@@ -20,6 +20,8 @@ class EndReason(StrEnum):
     MEDIA_FAILED = "media_failed"
     TIMEOUT = "timeout"
     LIMIT = "limit"
+    TOO_OFTEN = "too_often"
+    """The caller has had this phone woken again and again."""
     SERVER_RESTART = "server_restart"
     EMERGENCY = "emergency"
     ERROR = "error"
@@ -48,6 +50,7 @@ SIP_CODE: dict[EndReason, int] = {
     EndReason.MEDIA_FAILED: 500,
     EndReason.TIMEOUT: 504,
     EndReason.LIMIT: 503,
+    EndReason.TOO_OFTEN: 480,
     EndReason.SERVER_RESTART: 503,
     EndReason.EMERGENCY: 403,
     EndReason.ERROR: 500,
@@ -83,6 +86,7 @@ _PREFERENCE = (
     EndReason.INCOMPATIBLE,
     EndReason.FORBIDDEN,
     EndReason.NO_ANSWER,
+    EndReason.TOO_OFTEN,
     EndReason.LIMIT,
     EndReason.MEDIA_FAILED,
     EndReason.TIMEOUT,

@@ -13,7 +13,7 @@ from signaling.sip.leg_table import TABLE, Do, On, State
 from signaling.sip.message import Pair, Request, Response
 from signaling.sip.moment import Moment, event_of
 from signaling.sip.proposal import Proposal, Stage, Verdict
-from signaling.sip.reinvite import Reinvite, is_same_session
+from signaling.sip.reinvite import Reinvite, continued, is_same_session
 from signaling.sip.screen import stock_answer
 from signaling.sip.syntax import BadSip
 from signaling.sip.transaction import Key, Timers
@@ -43,6 +43,8 @@ class Leg:
         self._proposal = Proposal(timers, owns_call_id=True)
         # The last description of each side, which a re-INVITE is held against.
         self._local_sdp: str | None = invite.sdp
+        # The last that we sent, whether the peer agreed or not.
+        self._described: str | None = invite.sdp
         self._remote_sdp: str | None = None
         self._hang_up_reason: str | None = None
         # Of a calling leg: the ACK of every 2xx, by its tag (RFC 3261 13.2.2.4).
@@ -66,7 +68,8 @@ class Leg:
         leg.dialog = Dialog.accepted(invite, tag, flow)
         leg.key = (invite.call_id, tag)
         leg.transaction = transaction
-        leg._local_sdp, leg._remote_sdp = None, invite.sdp
+        leg._local_sdp = leg._described = None
+        leg._remote_sdp = invite.sdp
         leg._proposal = Proposal(timers, owns_call_id=False)
         return leg
 
@@ -90,7 +93,7 @@ class Leg:
         if self._reinvite is not None:
             return self._accept_offer(self._reinvite, sdp, now)
         if self.state is State.INCOMING:
-            self._local_sdp = sdp
+            self._local_sdp = self._described = sdp
         return self._on(On.ANSWER, Moment(now, code=200, headers=self._ours(), sdp=sdp))
 
     def reject(self, code: int, headers: Sequence[Pair], now: float) -> list[Effect]:
@@ -116,7 +119,7 @@ class Leg:
         if self._acceptance is not None or self._reinvite is not None:
             self._proposal.postpone(now)
             return []
-        reinvite = self._in_dialog(self.dialog, "INVITE", self._ours(), sdp)
+        reinvite = self._in_dialog(self.dialog, "INVITE", self._ours(), self._describe(sdp))
         self._proposal.send(reinvite, now)
         return [Start(reinvite, self.dialog.flow, followed=True)]
 
@@ -260,8 +263,12 @@ class Leg:
 
     def _accept_offer(self, reinvite: Reinvite, sdp: str, now: float) -> list[Effect]:
         self._reinvite = None
-        self._local_sdp, self._remote_sdp = sdp, reinvite.request.sdp
+        self._local_sdp, self._remote_sdp = self._describe(sdp), reinvite.request.sdp
         return [self._accept_reinvite(reinvite, now)]
+
+    def _describe(self, sdp: str) -> str:
+        self._described = continued(sdp, self._described)
+        return self._described
 
     def _accept_reinvite(self, reinvite: Reinvite, now: float) -> Effect:
         if self.dialog is not None:

@@ -160,7 +160,7 @@ class PhoneCalls:
         text = _NO_EMERGENCY_CALLS if is_emergency else reason.value
         cause = f'SIP;cause={code};text="{text}"'
         headers = [("Reason", cause)]
-        if code == 503:
+        if code == 503 or reason is EndReason.TOO_OFTEN:
             headers.append(("Retry-After", "5"))
         if code == 488:
             headers.append(("Warning", f'305 {self._domain} "No codec that both sides have"'))

@@ -19,6 +19,7 @@ SECONDS = 10.0
 # By their names in SDP: the module, baresip's own name, and the form it wants its sound in.
 CODECS = {
     "PCMU": ("g711", "pcmu", 8000, 1),
+    "PCMA": ("g711", "pcma", 8000, 1),
     "G722": ("g722", "g722/16000/1", 16000, 1),
     "opus": ("opus", "opus/48000/2", 48000, 2),
 }
@@ -79,7 +80,7 @@ class Set:
     codec: str
     auto_answer: bool = False
     encryption: str = ""
-    """By its own name: `srtp-mand`, `dtls_srtp`; it takes no other calls then."""
+    """By its own name; with `srtp-mand` and `dtls_srtp` it takes no other calls."""
     domain: str = "wsphone.local"
 
     def write(self, folder: Path, speech: Path) -> None:
@@ -142,15 +143,20 @@ class Baresip:
     @property
     def recording(self) -> Path:
         """What it heard in its last call."""
-        return max(self._tapes(), key=lambda path: path.stat().st_mtime)
+        return max(self.recordings, key=lambda path: path.stat().st_mtime)
+
+    @property
+    def recordings(self) -> set[Path]:
+        """What it heard, a file for each call."""
+        return set(self._folder.glob("dump-*-dec.wav"))
 
     @asynccontextmanager
     async def hearing(self, path: Path) -> AsyncIterator[None]:
         """Record what it hears in its call while the block runs, to a WAV file."""
 
         # It has no tape before its media are up, which DTLS takes a while for.
-        async def look() -> list[Path]:
-            return self._tapes()
+        async def look() -> set[Path]:
+            return self.recordings
 
         await eventually(look, bool)
         async with excerpt(self.recording, path):
@@ -159,6 +165,10 @@ class Baresip:
     async def registered(self) -> None:
         """Wait until the registrar has accepted it."""
         await self._program.expect(r"200 OK .*\[\d+ binding")
+
+    def forget(self) -> None:
+        """What happened so far is waited for no more."""
+        self._events.clear()
 
     async def call(self, address: str) -> None:
         await self._command("dial", address)
@@ -208,9 +218,6 @@ class Baresip:
         await self._program.stop()
         self._writer.close()
         await self._listener
-
-    def _tapes(self) -> list[Path]:
-        return list(self._folder.glob("dump-*-dec.wav"))
 
     async def _connect(self) -> None:
         async def look() -> bool:

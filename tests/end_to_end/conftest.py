@@ -115,7 +115,7 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
         auto_answer: bool = False,
         max_calls: int = 10,
         transport: str = "udp",
-        encryption: str = "none",
+        keys_by_info: bool = False,
         welcome: bool = True,
     ) -> Linphone:
         ports = take_ports()
@@ -128,7 +128,7 @@ async def linphone(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncItera
             codecs=codecs,
             max_calls=max_calls,
             transport=transport,
-            encryption=encryption,
+            keys_by_info=keys_by_info,
         )
         phone = await Linphone.start(
             line, next(folders), speech=sounds.b.looped, auto_answer=auto_answer
@@ -149,9 +149,7 @@ async def baresip(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterat
     """Starts telephones that speak with voice b over TCP and are registered with the server."""
     folders = (tmp_path / f"baresip{number}" for number in itertools.count())
 
-    async def start(
-        person: Person, *, codec: str = "PCMU", encryption: str = "", auto_answer: bool = False
-    ) -> Baresip:
+    async def start(person: Person, *, codec: str = "PCMU", auto_answer: bool = False) -> Baresip:
         ports = take_ports()
         phone_set = Set(
             user=person.name,
@@ -160,7 +158,6 @@ async def baresip(server: Server, sounds: Sounds, tmp_path: Path) -> AsyncIterat
             ports=ports,
             codec=codec,
             auto_answer=auto_answer,
-            encryption=encryption,
         )
         phone = await Baresip.start(phone_set, next(folders), speech=sounds.b.looped)
         started.push_async_callback(phone.close)

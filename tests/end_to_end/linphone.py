@@ -40,6 +40,8 @@ guess_hostname=0
 contact="{user}" <sip:{user}@127.0.0.1>
 media_encryption={encryption}
 media_encryption_mandatory={encryption_mandatory}
+use_info={keys_by_info}
+use_rfc2833={keys_by_events}
 default_proxy={default_proxy}
 [rtp]
 bind_address=127.0.0.1
@@ -98,6 +100,8 @@ class Line:
     user: str
     sip_port: int
     rtp_port: int
+    rtp_ports: int = 98
+    """How many more than the first it may use."""
     registrar: int | None = None
     secret: str = ""
     domain: str = "wsphone.local"
@@ -108,6 +112,8 @@ class Line:
     """What stands on its Contact URI: how it is woken by push."""
     encryption: str = "none"
     """By its own name: `srtp`, `dtls`; it takes no other calls then."""
+    keys_by_info: bool = False
+    """Keys go by SIP's INFO instead of telephone-events."""
     instance: str | None = None
     """The UUID by which it is known again; without it each start makes another one."""
     settings_from: str | None = None
@@ -120,11 +126,13 @@ class Line:
             udp_port=self.sip_port if self.transport == "udp" else 0,
             tcp_port=self.sip_port if self.transport == "tcp" else 0,
             rtp_port=self.rtp_port,
-            rtp_port_max=self.rtp_port + 98,
+            rtp_port_max=self.rtp_port + self.rtp_ports,
             default_proxy=-1 if self.registrar is None else 0,
             max_calls=self.max_calls,
             encryption=self.encryption,
             encryption_mandatory=int(self.encryption != "none"),
+            keys_by_info=int(self.keys_by_info),
+            keys_by_events=int(not self.keys_by_info),
         )
         if self.instance is not None:
             text += f"uuid={self.instance}\n"
@@ -252,6 +260,10 @@ class Linphone:
         """Wait for one telephone-event; returns the mark behind it."""
         return (await self.expect(rf"Receiving tone {re.escape(digit)} from", since=since)).end()
 
+    def tones_heard(self) -> list[str]:
+        """The telephone-events that it told of so far."""
+        return re.findall(r"Receiving tone (\S) from", self._program.output)
+
     async def ended(self, *, since: int = 0, seconds: float = 10) -> str:
         """Wait for the end of a call; the reason that Linphone prints."""
         pattern = r"Call \d+ with .* (?:ended \((.*)\)|error)\.\n"
@@ -275,6 +287,14 @@ class Linphone:
         invites = re.split(r"^INVITE ", self._log_text(), flags=re.MULTILINE)[1:]
         found = [re.search(r"^Call-ID: *(\S+)", each, re.MULTILINE) for each in invites]
         return list(dict.fromkeys(match[1] for match in found if match))
+
+    def invites(self) -> int:
+        """How many INVITEs it was sent in its last dialog, repeats of the same left out."""
+        call_id = self.call_ids()[-1]
+        messages = re.split(r"^INVITE ", self._log_text(), flags=re.MULTILINE)[1:]
+        heads = [each.partition("\n\n")[0] for each in messages if call_id in each]
+        found = [re.search(r"^CSeq: *(\d+) INVITE", each, re.MULTILINE) for each in heads]
+        return len({match[1] for match in found if match})
 
     def last_reason(self) -> str:
         """The last Reason header (RFC 3326) that it was sent."""

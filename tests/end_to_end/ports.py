@@ -4,13 +4,14 @@ import itertools
 from dataclasses import dataclass
 
 # below the ports that the kernel hands out by itself
-BLOCK = 200
-_firsts = itertools.count(12000, BLOCK)
+FEW = 20
+BLOCK = 10 * FEW
+_firsts = itertools.count(12000, FEW)
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Neighbouring ports of one program: two hundred, or as many more as it asked for."""
+    """Neighbouring ports of one program."""
 
     first: int
     count: int = BLOCK
@@ -41,5 +42,14 @@ class Ports:
 
 
 def take_ports(blocks: int = 1) -> Ports:
-    first, *_ = [next(_firsts) for _ in range(blocks)]
-    return Ports(first, blocks * BLOCK)
+    return _take(blocks * BLOCK)
+
+
+def take_few() -> Ports:
+    """For one of many telephones, with one call at a time."""
+    return _take(FEW)
+
+
+def _take(count: int) -> Ports:
+    first, *_ = [next(_firsts) for _ in range(count // FEW)]
+    return Ports(first, count)

@@ -3,13 +3,15 @@
 import os
 import re
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
 
+from signaling.records import open_records
+from signaling.shared.config import load
 from tests.end_to_end.ports import Ports, take_ports
 from tests.end_to_end.process import Program
 from tests.end_to_end.waiting import eventually
@@ -26,6 +28,7 @@ port = {ports.sip}
 [media]
 port_min = {ports.media_min}
 port_max = {ports.media_max}
+workers = {workers}
 [calls]
 ring_seconds = {ring_seconds}
 resume_seconds = {resume_seconds}
@@ -47,6 +50,11 @@ ALICE = Person("alice", "a quiet afternoon in may", "K7QM-2WXR-9HTV-4DNP")
 BOB = Person("bob", "seven boats on the river", "P4JB-8ZCD-3FGH-6RST")
 CAROL = Person("carol", "the lamp beside the door", "W9NV-5YKL-7MQX-2BCF")
 DORA = Person("dora", "who looks after all others", "", is_admin=True)
+
+
+def owner(name: str) -> Person:
+    """Somebody who has a SIP phone and nothing else."""
+    return Person(name, "a word of many letters", "K7QM-2WXR-9HTV-4DNP")
 
 
 @dataclass(frozen=True)
@@ -84,12 +92,17 @@ def write_configuration(
     ring_seconds: float = 5,
     resume_seconds: float = 5,
     record: str = "never",
+    workers: int = 0,
 ) -> Path:
     """A configuration whose data directory lies beside it."""
     path = folder / "wsphone.toml"
     path.write_text(
         CONFIGURATION.format(
-            ports=ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds, record=record
+            ports=ports,
+            ring_seconds=ring_seconds,
+            resume_seconds=resume_seconds,
+            record=record,
+            workers=workers,
         )
     )
     return path
@@ -105,6 +118,14 @@ async def add_person(configuration: Path, person: Person) -> None:
     for arguments, secret in commands:
         outcome = await run_wsphone(*arguments, *config, line=secret)
         assert outcome.status == 0, outcome.output
+
+
+async def add_phones(configuration: Path, people: Iterable[Person]) -> None:
+    """The same for many, who have a phone each, without a process for every one of them."""
+    async with open_records(load(configuration)) as records:
+        for person in people:
+            account = await records.accounts.add(person.name, person.password)
+            await records.phones.add(account, "phone", secret=person.secret)
 
 
 class Server:
@@ -179,20 +200,28 @@ async def running_server(
     resume_seconds: float = 5,
     record: str = "never",
     ports: Ports | None = None,
+    workers: int = 0,
     more: str = "",
+    phones: Iterable[Person] = (),
 ) -> AsyncIterator[Server]:
     """A server with accounts for `people`, stopped by Ctrl-C after the block.
 
-    `more` are sections for the end of its configuration.
+    `more` are sections for the end of its configuration; `phones` are people who have nothing else.
     """
     ports = ports or take_ports()
     configuration = write_configuration(
-        folder, ports, ring_seconds=ring_seconds, resume_seconds=resume_seconds, record=record
+        folder,
+        ports,
+        ring_seconds=ring_seconds,
+        resume_seconds=resume_seconds,
+        record=record,
+        workers=workers,
     )
     with configuration.open("a") as file:
         file.write(more)
     for person in people:
         await add_person(configuration, person)
+    await add_phones(configuration, phones)
     async with aiohttp.ClientSession() as http:
         program = await wsphone("run", "--config", str(configuration))
         try:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from playwright.async_api import expect
 
 from tests.end_to_end.browser import Ended, Softphone
 from tests.end_to_end.conftest import StartLinphone
@@ -93,7 +94,14 @@ async def test_a_linphone_calls_alice_who_clicks_accept(
     assert ends == (Ended("hangup", by), ENDED_NORMALLY)
 
 
-async def test_the_keypad_reaches_a_linphone_as_telephone_events(
+async def press(alice: Softphone, bob: Linphone) -> None:
+    """bob presses three keys, and alice is shown each of them once."""
+    for key in "4*2":
+        bob.press(key)
+    await expect(alice.part("call-keys")).to_have_text("They pressed 4 * 2")
+
+
+async def test_a_key_pressed_once_arrives_once_on_either_side(
     alice: Softphone, linphone: StartLinphone
 ) -> None:
     bob = await linphone(BOB, auto_answer=True)
@@ -101,12 +109,23 @@ async def test_the_keypad_reaches_a_linphone_as_telephone_events(
     await alice.talks()
     await bob.talks()
 
-    await alice.press("159*0#")
-    heard_until = 0
-    for key in "159*0#":
-        heard_until = await bob.hears_tone(key, since=heard_until)
-
+    await alice.press("1599*0#")
+    await bob.hears_tone("#")
+    assert bob.tones_heard() == list("1599*0#")
+    await press(alice, bob)
     assert await hang_up(alice, bob, ALICE_HANGS_UP) == (
         Ended("hangup", "caller"),
         ENDED_NORMALLY,
     )
+
+
+async def test_a_key_that_a_phone_tells_by_info_arrives_once(
+    alice: Softphone, linphone: StartLinphone
+) -> None:
+    bob = await linphone(BOB, keys_by_info=True)
+    since = bob.call("sip:alice@wsphone.local")
+    await alice.rings()
+    await alice.accept()
+    await bob.talks(since=since)
+    await press(alice, bob)
+    await hang_up(alice, bob, BOB_HANGS_UP)

@@ -12,6 +12,7 @@ from signaling.pushing import pushing
 from signaling.shared.config import load
 from signaling.shared.keys import keyring_of
 from signaling.shared.push import PushReport, Step
+from tests.end_to_end.figures import figure
 from tests.end_to_end.ports import take_ports
 from tests.end_to_end.server import Server, write_configuration, wsphone
 from tests.push.jobs import IPHONE, job
@@ -25,10 +26,12 @@ def joined_configuration(folder: Path, redis: RedisServer) -> Path:
     (folder / "vapid.pem").write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     )
-    path = write_configuration(folder, take_ports())
+    ports = take_ports()
+    path = write_configuration(folder, ports)
     path.write_text(
         f'secret_key = "{"k" * 32}"\n{path.read_text()}'
-        f'[redis]\nurl = "{redis.url}"\n[push.webpush]\nkey_file = "vapid.pem"\n'
+        f'[redis]\nurl = "{redis.url}"\n[push]\nmetrics_port = {ports.relay}\n'
+        '[push.webpush]\nkey_file = "vapid.pem"\n'
     )
     return path
 
@@ -43,6 +46,13 @@ async def test_one_process_serves_and_the_other_pushes(tmp_path: Path, redis: Re
         report = await pushed_by_another(path)
         assert report.reason == "not configured: set push.apns.key_file"
         async with aiohttp.ClientSession() as http:
+            config = load(path, environment={})
+            pusher = f"http://127.0.0.1:{config.push.metrics_port}"
+            server = f"http://127.0.0.1:{config.http.port}"
+            # That it was sent and that it failed, by whoever did it.
+            assert await figure(pusher, "wsphone_push_total") == 2
+            assert await figure(server, "wsphone_push_total") is None
+            assert await figure(server, "wsphone_push_queue_jobs") == 0
             worker = Server(push, take_ports(), http)
             assert worker.resident_kilobytes() < MAX_PUSH_KILOBYTES
             await worker.stop()

@@ -2,15 +2,18 @@
 
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
 
+from signaling.waking import PUSHES_IN_A_ROW
+from tests.end_to_end.figures import figure
 from tests.end_to_end.relay import relay
 from tests.end_to_end.server import ALICE, BOB, Server
 from tests.end_to_end.waiting import eventually
 from tests.end_to_end.waking import App, Waking, forget_devices
-from tests.end_to_end.wsclient import ANSWER, OFFER, Client, Clients, Params
+from tests.end_to_end.wsclient import ANSWER, OFFER, Client, Clients, Params, Refused
 from tests.push.fake_apns import Reply as AppleReply
 from tests.push.fake_fcm import error
 from tests.push.fake_https import Reply
@@ -111,6 +114,26 @@ async def test_one_that_wakes_after_the_caller_gave_up_first_hears_how_it_ended(
     await bob.heard_all()
     assert not bob.client.has("call.incoming")
     assert (await bob.client.request("call.get", call=call))["reason"] == "cancelled"
+
+
+async def test_a_program_that_calls_and_gives_up_does_not_wake_a_phone_all_night(
+    waking: Waking, wire: Clients, caller: Client
+) -> None:
+    bob = await waking.asleep(wire, BOB)
+    reasons: list[str] = []
+    while "too_often" not in reasons and len(reasons) < 5 * PUSHES_IN_A_ROW:
+        call = await caller.call("bob")
+        await caller.event("call.progress")
+        # One that is refused is over by itself.
+        with suppress(Refused):
+            await caller.request("call.hangup", call=call)
+        reasons.append((await caller.event("call.ended"))["reason"])
+    # As slow as this machine may be: with each five seconds there is one more.
+    assert reasons[:PUSHES_IN_A_ROW] == ["cancelled"] * PUSHES_IN_A_ROW
+    assert reasons[-1] == "too_often"
+    refused = await figure(waking.server.url, "wsphone_push_refused_total")
+    assert refused is not None and refused >= 1
+    assert len(bob.bell.of("call")) < len(reasons)
 
 
 async def test_a_call_that_is_over_is_taken_from_the_screen_but_never_by_a_voip_push(

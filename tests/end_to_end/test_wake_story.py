@@ -86,11 +86,9 @@ async def talk(alice: Softphone, bob: Linphone) -> None:
     bob.answer()
     await alice.talks()
     await bob.talks()
-    await alice.hang_up()
-    await bob.ended()
 
 
-async def show(waking: Waking, call: str) -> str:
+async def show(waking: Waking, call: str, *, goes_on: bool = False) -> str:
     """What `wsphone calls show` prints."""
     config = ("--config", str(waking.folder / "wsphone.toml"))
 
@@ -98,7 +96,10 @@ async def show(waking: Waking, call: str) -> str:
         return await run_wsphone("calls", "show", call, *config)
 
     # The parties are told of the end before it is kept.
-    return (await eventually(look, lambda shown: shown.status == 0)).output
+    def is_so(shown: Outcome) -> bool:
+        return shown.status == 0 and ("goes on, talking" in shown.output) is goes_on
+
+    return (await eventually(look, is_so)).output
 
 
 def lanes(story: str) -> dict[str, list[str]]:
@@ -129,9 +130,14 @@ async def test_an_operator_reads_every_hop_of_push_socket_sip_and_media(
     async with relay(ports.relay, ports.http) as line:
         call = await ring_app(line, app)
         await waking.message_for(token)
-        await talk(alice, await phone.is_woken())
+        linphone = await phone.is_woken()
+        await talk(alice, linphone)
+        so_far = await show(waking, call, goes_on=True)
+        await alice.hang_up()
+        await linphone.ended()
         await app.client.close()
 
+    assert "is told of the answer" in so_far and "the call is over" not in so_far
     story = await show(waking, call)
     told = lanes(story)
     caller = next(iter(told))

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import aioice.ice
 import pytest
 
-from media.aiortc_engine import AiortcEngine, MediaSettings
-from tests.media.harness import Events, quick
+from media.engine import OwnEngine
+from media.settings import MediaSettings
+from tests.media.harness import Events, in_this_process, quick
 
 
 @pytest.fixture
@@ -21,13 +22,16 @@ def settings() -> MediaSettings:
 
 
 @pytest.fixture
-async def engine(settings: MediaSettings, loopback_ice: None) -> AsyncIterator[AiortcEngine]:
-    engine = AiortcEngine(settings)
+async def engine(
+    request: pytest.FixtureRequest, settings: MediaSettings, loopback_ice: None
+) -> AsyncIterator[OwnEngine]:
+    """In this process, or where a test is marked with BOTH_ENGINES also in one of its own."""
+    engine = await getattr(request, "param", in_this_process)(settings)
     yield engine
     await engine.aclose()
     assert (engine.counts().legs, engine.counts().sockets, engine.counts().tasks) == (0, 0, 0)
 
 
 @pytest.fixture
-def events(engine: AiortcEngine) -> Events:
+def events(engine: OwnEngine) -> Events:
     return Events(engine)

@@ -4,8 +4,12 @@ import asyncio
 import os
 from typing import TypeVar
 
-from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.engine import Connected, MediaEvent, Profile
+import pytest
+
+from media.aiortc_engine import AiortcEngine
+from media.engine import Connected, MediaEngine, MediaEvent, OwnEngine, Profile
+from media.fleet import Fleet
+from media.settings import MediaSettings
 from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone, rtp
 
 BROWSER_CODECS = {
@@ -21,6 +25,19 @@ OPUS = ("96 97", "rtpmap:96 opus/48000/2", "rtpmap:97 telephone-event/48000")
 
 # A narrow range of this process's own, for tests that need to know what is in it.
 FIRST_PORT = 20000 + os.getpid() % 400 * 20
+
+
+async def in_this_process(settings: MediaSettings) -> OwnEngine:
+    return AiortcEngine(settings)
+
+
+async def in_its_own(settings: MediaSettings) -> OwnEngine:
+    fleet = Fleet(settings, 1)
+    await fleet.start()
+    return fleet
+
+
+BOTH_ENGINES = pytest.mark.parametrize("engine", [in_this_process, in_its_own], indirect=True)
 
 E = TypeVar("E", bound=MediaEvent)
 
@@ -52,7 +69,7 @@ def quick(
 class Events:
     """What an engine reported, to be waited for by kind."""
 
-    def __init__(self, engine: AiortcEngine) -> None:
+    def __init__(self, engine: MediaEngine) -> None:
         self.all: list[MediaEvent] = []
         self._news = asyncio.Event()
         engine.listen(self._put)
@@ -75,7 +92,7 @@ class Events:
         self._news.set()
 
 
-async def connect(engine: AiortcEngine, leg: str, browser: Browser, text: str) -> None:
+async def connect(engine: MediaEngine, leg: str, browser: Browser, text: str) -> None:
     """Bring a leg up from both sides: what is sent before our side is up would be dropped."""
     events = Events(engine)
     await browser.connect(text)
@@ -83,7 +100,7 @@ async def connect(engine: AiortcEngine, leg: str, browser: Browser, text: str) -
 
 
 async def browser_calls_phone(
-    engine: AiortcEngine, browser: Browser, phone: Phone, answer: str, *, peer: str = LOOPBACK
+    engine: MediaEngine, browser: Browser, phone: Phone, answer: str, *, peer: str = LOOPBACK
 ) -> str:
     """Leg "web" to the browser that offers, leg "phone" to the phone that answers; joined."""
     offer = await browser.offer()
@@ -97,7 +114,7 @@ async def browser_calls_phone(
 
 
 async def phone_calls_browser(
-    engine: AiortcEngine, browser: Browser, phone: Phone, offer: str, *, peer: str = LOOPBACK
+    engine: MediaEngine, browser: Browser, phone: Phone, offer: str, *, peer: str = LOOPBACK
 ) -> str:
     """The same with the offer made by the phone."""
     mine = await engine.open("c", "web", Profile.WEBRTC, codecs=engine.codecs(offer))

@@ -11,7 +11,15 @@ from aioice.stun import Class, Message, Method
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import Failed, IceCandidate, Profile
 from media.sdp import MediaSection, parse
-from tests.media.harness import BROWSER_CODECS, FIRST_PORT, PCMU, Events, browser_calls_phone, talk
+from tests.media.harness import (
+    BROWSER_CODECS,
+    FIRST_PORT,
+    PCMU,
+    Events,
+    browser_calls_phone,
+    connect,
+    talk,
+)
 from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone
 
 
@@ -52,6 +60,17 @@ def credentials(section: MediaSection) -> tuple[str, str]:
 
 
 class TestStrangers:
+    async def test_an_alert_of_theirs_does_not_end_a_handshake(self, engine: AiortcEngine) -> None:
+        alert = bytes.fromhex("15fefd 0000000000000001 0002 0228")
+        async with Browser(BROWSER_CODECS) as browser, Phone() as stranger:
+            text = await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
+            stranger.call(text)
+            connecting = asyncio.create_task(connect(engine, "web", browser, text))
+            while not connecting.done():
+                stranger.send(alert)
+                await asyncio.sleep(0)
+            await connecting
+
     async def test_only_who_knows_our_password_is_answered(self, engine: AiortcEngine) -> None:
         async with Browser(BROWSER_CODECS) as browser:
             text = await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())

@@ -12,6 +12,7 @@ from media.sdp import parse
 from signaling.shared.errors import IncompatibleMedia
 from tests.end_to_end.waiting import eventually
 from tests.media.harness import Events, quick
+from tests.media.openings import ELSEWHERE, DtlsPhone, PlainPhone, SdesPhone
 from tests.media.peers import LOOPBACK, Phone, rtp
 
 KEYED = [Security.OPTIONAL, Security.REQUIRED]
@@ -95,6 +96,27 @@ def without(text: str, *starts: str) -> str:
     return "\r\n".join(line for line in text.split("\r\n") if not line.startswith(starts))
 
 
+class Translated(SdesPhone):
+    """A phone behind NAT: it describes a port that is not its own."""
+
+    def description(self, formats: str, *attributes: str, host: str | None = None) -> str:
+        text = super().description(formats, *attributes, host=host)
+        return text.replace(f"m=audio {self.port} ", "m=audio 4004 ")
+
+
+class Beset(DtlsPhone):
+    """A phone whose handshake somebody elsewhere begins before it does."""
+
+    def __init__(self, stranger: PlainPhone) -> None:
+        super().__init__()
+        self._stranger = stranger
+
+    def call(self, engine_description: str) -> None:
+        super().call(engine_description)
+        self._stranger.call(engine_description)
+        self._stranger.send(b"\x16\xfe\xfd" + bytes(60))
+
+
 class TestSdes:
     @pytest.mark.parametrize("suite", [suite.name for suite in sdes.OFFERED])
     async def test_each_suite_of_our_offers_carries_speech_both_ways(
@@ -107,6 +129,19 @@ class TestSdes:
         assert theirs.cryptos[0].split()[:2] == ours.cryptos[0].split()[:2]
         assert theirs.cryptos[0] != ours.cryptos[0]
         await trunk.talk()
+
+    async def test_sound_goes_to_where_the_key_was_heard_from(
+        self, engine: AiortcEngine, events: Events
+    ) -> None:
+        async with Translated() as phone, PlainPhone() as other:
+            await phone.join(engine, "translated")
+            await other.join(engine, "other")
+            await engine.join("translated", "other")
+            await phone.speak(rtp(0, 1, b"from behind"))
+            assert (await other.inbox.packet()).payload == b"from behind"
+            await events.wait(Connected, leg="translated")
+            await other.speak(rtp(0, 1, b"to there"))
+            assert (await phone.inbox.packet()).payload == b"to there"
 
     async def test_an_optional_offer_is_plain_rtp_with_keys_beside_it(self, trunk: Trunk) -> None:
         """RFC 8643."""
@@ -196,6 +231,13 @@ class TestPolicy:
 
 
 class TestDtls:
+    async def test_a_record_from_elsewhere_is_not_taken_for_the_peers_first(
+        self, engine: AiortcEngine
+    ) -> None:
+        async with PlainPhone(ELSEWHERE) as stranger, Beset(stranger) as phone:
+            await phone.join(engine, "beset")
+            await phone.hang_up()
+
     @pytest.mark.parametrize("setup", ["actpass", "active", "passive"])
     @pytest.mark.parametrize("mux", [False, True])
     async def test_each_role_carries_speech_both_ways(

@@ -5,7 +5,7 @@ import struct
 from media import rtcp
 from media.engine import MediaEvent
 from media.negotiate import Agreement
-from media.packet import AUDIO, HEADER_SIZE, Outgoing
+from media.packet import AUDIO, EVENT, HEADER_SIZE, Outgoing
 from media.side import BUFFER_SIZE, Side
 
 
@@ -63,6 +63,13 @@ class TestSaying:
         wire.side.say(b"la", 1160, 5.02, marker=False)
         assert wire.sent == [(101, 1000, True, b"la"), (102, 1160, False, b"la")]
         assert wire.side.figures().sent.packets == 2
+
+    def test_an_event_leaves_the_time_of_the_audio_alone(self) -> None:
+        wire = Wire()
+        wire.side.say(b"la", 1000, 5.0, marker=True)
+        wire.side.say(b"\x05\x8a\0\xa0", 1960, 5.12, marker=True, kind=EVENT)
+        assert wire.sent[-1] == (102, 1960, True, b"\x05\x8a\0\xa0")
+        assert wire.side.stream.timestamp == 1000
 
     def test_a_peer_that_does_not_listen_is_told_nothing(self) -> None:
         wire = Wire(listens=False)

@@ -42,7 +42,14 @@ def tone(samples: int, *, begin: int = 0, rate: int = 8000) -> bytes:
 class Direction:
     """A transcoder from PCMU to PCMA, fed by number, and all that it said."""
 
-    def __init__(self, course: Course = NARROW, *, source: str = PCMU, target: str = PCMA) -> None:
+    def __init__(
+        self,
+        course: Course = NARROW,
+        *,
+        source: str = PCMU,
+        target: str = PCMA,
+        dtx: bool = False,
+    ) -> None:
         self.course = course
         self.said: list[Said] = []
         self.tally = Tally()
@@ -51,7 +58,7 @@ class Direction:
         self.transcoder = Transcoder(
             course,
             make_decoder(source, course.rate),
-            make_encoder(target, course.rate, course.frame_ms),
+            make_encoder(target, course.rate, course.frame_ms, dtx=dtx),
             self.stream,
             self.say,
             self.tally,
@@ -75,10 +82,17 @@ class Direction:
         self.put(payload, number * units, now, lost=lost)
 
     def put(
-        self, payload: bytes, timestamp: int, now: float, *, lost: int = 0, kind: int = AUDIO
+        self,
+        payload: bytes,
+        timestamp: int,
+        now: float,
+        *,
+        lost: int = 0,
+        kind: int = AUDIO,
+        marker: bool = False,
     ) -> None:
         stamp = (timestamp + 2**32 - 1000) & 0xFFFFFFFF
-        packet = Packet(payload, stamp, kind, False, lost, begins=self._first)
+        packet = Packet(payload, stamp, kind, marker, lost, begins=self._first)
         self._first = False
         self.transcoder.hear(packet, now)
 

@@ -15,6 +15,7 @@ from media.codec import make_decoder, make_encoder
 from media.engine import Digit, Profile
 from media.sdp import parse
 from signaling.shared.errors import TryAgain
+from tests.end_to_end.waiting import eventually
 from tests.media.harness import BROWSER_CODECS, PCMU, Events, browser_calls_phone, quick
 from tests.media.peers import LOOPBACK, Browser, Phone, rtp
 from tests.media.speech import likeness
@@ -180,6 +181,24 @@ class TestChoice:
             await engine.join("one", "two")
             one.send(rtp(9, 1, b"no G.722 at all"))
             assert (await two.inbox.packet()).payload == b"no G.722 at all"
+
+
+class TestSilence:
+    @pytest.mark.parametrize("wish", ["usedtx=1", "usedtx=0"])
+    async def test_a_phone_that_asked_for_it_is_not_sent_silence(
+        self, engine: AiortcEngine, wish: str
+    ) -> None:
+        async with Phone() as one, Phone() as two:
+            opus = ("96", "rtpmap:96 opus/48000/2", f"fmtp:96 {wish}")
+            for name, phone, formats in (("one", one, ("0",)), ("two", two, opus)):
+                offer = phone.description(*formats)
+                phone.call(await engine.open("c", name, Profile.RTP, offer=offer))
+            await engine.join("one", "two")
+            for number in range(60):
+                one.send(rtp(0, number, b"\xff" * 160))
+            await eventually(lambda: engine.query("one"), lambda now: now.received.packets == 60)
+            sent = (await engine.query("two")).sent.packets
+            assert sent < 30 if wish == "usedtx=1" else sent == 60
 
 
 class TestOpusForBrowsers:

@@ -2,16 +2,16 @@
 
 import pytest
 
-from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.engine import Profile, Silent
+from media.aiortc_engine import MediaSettings
+from media.engine import OwnEngine, Profile, Silent
 from media.g711 import translation
 from media.sdp import Description, parse
 from signaling.shared.errors import IncompatibleMedia, MediaError, WrongState
-from tests.media.harness import BROWSER_CODECS, PCMU, Events, quick
+from tests.media.harness import BOTH_ENGINES, BROWSER_CODECS, PCMU, Events, quick
 from tests.media.peers import LOOPBACK, Browser, Phone, rtp
 
 
-async def joined(engine: AiortcEngine, phone: Phone, other: Phone) -> Description:
+async def joined(engine: OwnEngine, phone: Phone, other: Phone) -> Description:
     """Two phones that talk; what the engine answered the first with."""
     answer = await engine.open(
         "c", "phone", Profile.RTP, offer=phone.description(*PCMU), peer=LOOPBACK
@@ -27,6 +27,7 @@ def directed(text: str, direction: str) -> str:
     return text + f"a={direction}\r\n"
 
 
+@BOTH_ENGINES
 class TestHold:
     @pytest.mark.parametrize(
         ("direction", "mirrored"),
@@ -38,7 +39,7 @@ class TestHold:
         ],
     )
     async def test_each_direction_is_answered_by_its_mirror(
-        self, engine: AiortcEngine, direction: str, mirrored: str
+        self, engine: OwnEngine, direction: str, mirrored: str
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -46,7 +47,7 @@ class TestHold:
             answer = parse(await engine.update("phone", offer))
             assert answer.media[0].direction == mirrored
 
-    async def test_an_address_of_zeros_is_a_hold_too(self, engine: AiortcEngine) -> None:
+    async def test_an_address_of_zeros_is_a_hold_too(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
             offer = phone.description(*PCMU).replace("IP4 127.0.0.1", "IP4 0.0.0.0")
@@ -54,7 +55,7 @@ class TestHold:
             assert answer.media[0].direction == "recvonly"
 
     async def test_a_phone_that_holds_hears_nothing_until_it_comes_back(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -72,7 +73,7 @@ class TestHold:
             assert after.sequence == (before.sequence + 1) & 0xFFFF
 
     async def test_the_description_keeps_its_name_and_raises_its_version(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         """RFC 3264, section 8."""
         async with Phone() as phone, Phone() as other:
@@ -86,13 +87,14 @@ class TestHold:
             assert second.media[0].port == first.media[0].port
 
 
+@BOTH_ENGINES
 class TestSilence:
     @pytest.fixture
     def settings(self) -> MediaSettings:
         return quick(silent_seconds=0.2)
 
     async def test_a_phone_that_holds_may_be_silent(
-        self, engine: AiortcEngine, events: Events
+        self, engine: OwnEngine, events: Events
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -103,10 +105,9 @@ class TestSilence:
             assert [event.leg for event in events.all if isinstance(event, Silent)][0] == "other"
 
 
+@BOTH_ENGINES
 class TestMoving:
-    async def test_the_phone_is_heard_from_where_it_says_it_is_now(
-        self, engine: AiortcEngine
-    ) -> None:
+    async def test_the_phone_is_heard_from_where_it_says_it_is_now(self, engine: OwnEngine) -> None:
         async with Phone() as phone, Phone() as moved, Phone() as other:
             mine = await joined(engine, phone, other)
             phone.send(rtp(0, 1))
@@ -119,9 +120,10 @@ class TestMoving:
             assert (await other.inbox.packet()).payload == b"here"
 
 
+@BOTH_ENGINES
 class TestAnotherCodec:
     async def test_a_phone_may_change_its_codec_and_the_other_keeps_its_own(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -135,9 +137,10 @@ class TestAnotherCodec:
             assert (await phone.inbox.packet()).payload == b"as it is"
 
 
+@BOTH_ENGINES
 class TestRefusing:
     async def test_a_codec_that_we_do_not_carry_is_refused_and_nothing_changes(
-        self, engine: AiortcEngine
+        self, engine: OwnEngine
     ) -> None:
         async with Phone() as phone, Phone() as other:
             await joined(engine, phone, other)
@@ -146,12 +149,12 @@ class TestRefusing:
             other.send(rtp(0, 1))
             await phone.inbox.packet()
 
-    async def test_a_browser_moves_by_new_generations_instead(self, engine: AiortcEngine) -> None:
+    async def test_a_browser_moves_by_new_generations_instead(self, engine: OwnEngine) -> None:
         async with Browser(BROWSER_CODECS) as browser:
             await engine.open("c", "web", Profile.WEBRTC, offer=await browser.offer())
             with pytest.raises(WrongState):
                 await engine.update("web", "v=0\r\n")
 
-    async def test_a_leg_that_is_gone_takes_nothing(self, engine: AiortcEngine) -> None:
+    async def test_a_leg_that_is_gone_takes_nothing(self, engine: OwnEngine) -> None:
         with pytest.raises(MediaError):
             await engine.update("gone", "v=0\r\n")

@@ -276,7 +276,7 @@ class TestLimits:
         for number in range(7):
             works.queue.put(job(device=f"iphone-{number}"))
         await works.until(lambda: len(works.apple.sent) == 5)
-        assert (works.worker.count(), works.queue.count()) == (5, 2)
+        assert (works.worker.count(), await works.queue.waiting()) == (5, 2)
         works.apple.answering.set()
         await works.until(lambda: len(works.apple.sent) == 7)
 

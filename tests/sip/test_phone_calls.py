@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from signaling.call_actions import Ring, ShowEnd
+from signaling.call_actions import Ring, ShowDigits, ShowEnd
+from signaling.call_events import Answered, HungUp
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.mailbox import Invitation
 from signaling.shared.messages import Party
@@ -15,7 +16,7 @@ from signaling.timeline import What
 from tests.exchange import Exchange, tab, until
 from tests.installation import PASSWORD
 from tests.sip import data
-from tests.sip.desk import answer_to
+from tests.sip.desk import PeerDialog, answer_to
 from tests.sip.door import DOMAIN, SECRET, UDP, Door
 
 
@@ -125,6 +126,31 @@ async def test_a_cancel_while_the_caller_is_looked_up_rings_nobody_for_long(hous
     assert len(rings) == len(house.exchange.phones.all("bob", ShowEnd))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("application/dtmf-relay", "Signal=5\r\nDuration=250\r\n"), ("application/dtmf", "5")],
+)
+async def test_a_key_that_a_phone_tells_by_info_is_shown_once(
+    house: House, kind: str, body: str
+) -> None:
+    await house.invite()
+    await house.exchange.phones.hears("bob", Ring)
+    call = house.exchange.phones.invitations["bob"].call
+    house.exchange.board.post(call, Answered("bob", data.ANSWER))
+    assert await house.final() == 200
+    dialog = PeerDialog(house.door.responses()[-1].to_tag)
+    house.door.agent.receive(dialog.request("ACK", 103), UDP)
+    for cseq in (1001, 1002):
+        info = dialog.request("INFO", cseq, body, kind=kind)
+        # Twice, as when the answer was lost.
+        house.door.agent.receive(info, UDP)
+        house.door.agent.receive(info, UDP)
+    house.exchange.board.post(call, HungUp("bob"))
+    await house.exchange.finished()
+    shown = house.exchange.phones.all("bob", ShowDigits)
+    assert [each.digits for each in shown] == ["5", "5"]
+
+
 async def test_what_is_pending_at_the_stop_is_answered_503(house: House) -> None:
     await house.invite()
     await house.door.agent.stop(0)
@@ -144,17 +170,42 @@ async def test_a_phone_that_calls_hears_that_somebody_is_being_woken(house: Hous
     assert queued.phrase == "Queued: waking the phone"
 
 
-async def test_the_timeline_has_the_code_that_a_phone_refused_with(house: House) -> None:
+async def called(house: House) -> Endpoint:
+    """bob calls alice's phone, which is registered; the phone."""
     assert await house.door.sign(UDP, SECRET) == 200
     alice = await house.door.records.accounts.find_named("alice")
     (endpoint,) = house.door.registrations.endpoints(alice)
     house.exchange.here.append(replace(endpoint, account="id of alice"))
     house.door.sent.clear()
     house.exchange.call(tab("bob"), to="alice")
-    await until(lambda: house.door.sent)
-    invite = parse(house.door.sent[0][0])
-    assert isinstance(invite, Request)
-    house.door.agent.receive(answer_to(invite, 486), UDP)
+    return endpoint
+
+
+async def invited(house: House, nth: int = 1) -> Request:
+    """The nth INVITE that the phone was sent."""
+
+    def invites() -> list[Request]:
+        parsed = [parse(raw) for raw, _ in house.door.sent]
+        return [one for one in parsed if isinstance(one, Request) and one.method == "INVITE"]
+
+    await until(lambda: len(invites()) >= nth)
+    return invites()[nth - 1]
+
+
+async def test_a_phone_that_refuses_our_offers_is_called_three_times(house: House) -> None:
+    await called(house)
+    branches = set()
+    for nth in (1, 2, 3):
+        invite = await invited(house, nth)
+        branches.add(invite.via.branch)
+        house.door.agent.receive(answer_to(invite, 488), UDP)
+    record = await house.exchange.finished()
+    assert (record.reason.value, len(branches)) == ("incompatible", 3)
+
+
+async def test_the_timeline_has_the_code_that_a_phone_refused_with(house: House) -> None:
+    endpoint = await called(house)
+    house.door.agent.receive(answer_to(await invited(house), 486), UDP)
     record = await house.exchange.finished()
     timeline = house.exchange.directory.timelines[record.id]
     (refused,) = [hop for hop in timeline if hop.what is What.REFUSED]

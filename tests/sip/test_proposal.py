@@ -14,7 +14,7 @@ from signaling.sip.events import (
     Offered,
     Refused,
 )
-from signaling.sip.message import Request
+from signaling.sip.message import Request, Response
 from tests.sip import data
 from tests.sip.desk import NOTHING, PEER, Desk, answer_to, from_callee
 from tests.sip.network import Habit, Network, Phone, Weather, taking
@@ -112,6 +112,25 @@ class TestProposing:
         desk.calling()
         desk.stack.propose("leg", HOLD, now=desk.now)
         assert desk.requests() == []
+
+    def test_it_continues_our_session_whatever_origin_it_came_with(self, called: Called) -> None:
+        # A media engine that takes a call over knows nothing of the one before (RFC 3264, 8).
+        other = HOLD.replace("o=- 1 2 IN IP4 198.51.100.1", "o=- 77 1 IN IP4 198.51.100.9")
+        assert other != HOLD
+        origins = []
+        for _ in range(3):
+            invite = propose(called, other)
+            origins.append((invite.sdp or "").split("\r\n")[1])
+            answer(called, invite, 488)
+        assert origins == [f"o=- 1 {version} IN IP4 198.51.100.1" for version in (2, 3, 4)]
+        assert (propose(called, other).sdp or "").split("\r\n")[2:] == other.split("\r\n")[2:]
+
+    def test_an_answer_to_the_peers_change_continues_it_too(self, desk: Desk) -> None:
+        dialog = desk.up()
+        desk.receive(dialog.request("INVITE", 21, data.OFFER + "a=sendonly\r\n"))
+        desk.stack.answer("leg", data.ANSWER.replace("- 1 1", "- 5 9"), now=desk.now)
+        (response,) = [each for each in desk.messages() if isinstance(each, Response)]
+        assert "o=- 1 2 IN IP4" in (response.sdp or "")
 
 
 class TestRefusal:

@@ -8,7 +8,7 @@ from tests.sip import data
 from tests.sip.desk import NOTHING, PEER, Desk, answer_to, from_callee
 
 HELD = data.OFFER + "a=sendonly\r\n"
-RECEIVING = data.ANSWER + "a=recvonly\r\n"
+RECEIVING = data.ANSWER.replace("- 1 1", "- 1 2") + "a=recvonly\r\n"
 
 
 class TestReinvite:

@@ -43,6 +43,7 @@ class Bedroom:
             door.agent, door.admission, door.registrations, board, domain=DOMAIN
         )
         board.connect(EndpointKind.CONTACT, self.phones, door.registrations.endpoints)
+        self.exchange.directory.targets_of = records.push_targets.of_account
         self.waking = Waking(
             records.push_targets,
             self.queue,
@@ -50,6 +51,7 @@ class Bedroom:
             self.exchange.bus,
             CallPort(board.post, board.late_ends.remember),
             topic="push reports",
+            refused=lambda: None,
         )
         board.connect_sleepers(self.waking)
         self.owner = owner

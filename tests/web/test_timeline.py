@@ -131,6 +131,21 @@ async def test_axe_finds_nothing_wrong_with_a_timeline(
         assert not await dora.run(wide)
 
 
+async def test_a_call_that_goes_on_is_followed_to_its_end(office: House) -> None:
+    async with office.tab(BOB) as bob, office.tab(ALICE) as alice, office.tab(DORA) as dora:
+        await alice.call("bob")
+        await alice.in_state("ringing")
+        await open_newest(dora)
+        outcome, hops = dora.part("timeline-outcome"), dora.part("timeline-hops")
+        await expect(outcome).to_contain_text("is ringing now")
+        await expect(dora.part("timeline-lanes").locator(".fate")).to_have_count(1)
+        await expect(hops).not_to_contain_text("ended the call")
+        await bob.part("decline").click()
+        await expect(outcome).to_contain_text("declined (603)")
+        await expect(hops).to_contain_text("ended the call")
+        await alice.part("dismiss").click()
+
+
 @pytest.mark.parametrize(("table", "words"), [("hops", What), ("verdicts", Verdict)])
 async def test_every_word_of_the_server_has_a_text(page: Page, table: str, words: Any) -> None:
     assert await texts(page, table) == {word.value for word in words}

@@ -133,6 +133,10 @@ export const de = {
       'Die andere Seite hat nicht rechtzeitig geantwortet.',
     ],
     limit: ['Der Server hat zu viele Anrufe. Gleich noch einmal.', 'Zu viele Anrufe am Server.'],
+    too_often: [
+      'Sie haben dort sehr oft hintereinander angerufen. Warten Sie ein wenig.',
+      'Es wurde sehr oft hintereinander angerufen.',
+    ],
     server_restart: [
       'Der Server wurde neu gestartet. In einer Minute wieder.',
       'Der Server wurde neu gestartet.',

@@ -132,6 +132,10 @@ export const en = {
       'The other side did not respond in time.',
     ],
     limit: ['The server has too many calls. Try again soon.', 'The server has too many calls.'],
+    too_often: [
+      'You have called this phone many times in a row. Wait a little.',
+      'They called many times in a row.',
+    ],
     server_restart: [
       'The server was restarted. Try again in a minute.',
       'The server was restarted.',

@@ -1,0 +1,155 @@
+"""Media in processes of its own: one is killed while calls talk, and one while a phone rings."""
+
+import asyncio
+import os
+import re
+import signal
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.end_to_end.browser import Ended, Softphone
+from tests.end_to_end.conftest import StartBaresip, StartLinphone
+from tests.end_to_end.linphone import ENDED_NORMALLY, Linphone
+from tests.end_to_end.listening import hear
+from tests.end_to_end.server import ALICE, BOB, CAROL, Server, running_server
+from tests.end_to_end.sounds import Sounds
+from tests.end_to_end.tap import Tap, tapped, within
+from tests.end_to_end.waiting import eventually
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+MOST_SECONDS = 2.0
+"""How long a call may be without sound when its process dies."""
+UNDISTURBED_SECONDS = 0.5
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
+    """A server of its own, with two processes for media."""
+    folder = tmp_path_factory.mktemp("workers")
+    async with running_server(folder, (ALICE, BOB, CAROL), workers=2) as running:
+        yield running
+
+
+def workers_of(server: Server) -> list[int]:
+    parent = server.program.pid
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+
+def ports_by_worker(server: Server) -> dict[int, set[int]]:
+    """The UDP ports that each process holds (proc(5))."""
+    row = re.compile(r"^ *\d+: [0-9A-F]{8}:([0-9A-F]{4}) (?:\S+ +){7}(\d+)", re.MULTILINE)
+    ports = {inode: int(port, 16) for port, inode in row.findall(Path("/proc/net/udp").read_text())}
+    return {
+        pid: {port for inode, port in ports.items() if f"socket:[{inode}]" in links}
+        for pid in workers_of(server)
+        if (links := set(map(os.readlink, Path(f"/proc/{pid}/fd").iterdir())))
+    }
+
+
+class Talk:
+    """alice's page talks with bob's Linphone; what is heard of it on the wire."""
+
+    def __init__(self, alice: Softphone, bob: Linphone, server: Server, tap: Tap) -> None:
+        self.alice = alice
+        self.bob = bob
+        self.others: set[int] = set()
+        """The server's ports of the other call."""
+        self._server = server
+        self._tap = tap
+
+    async def begin(self, *, since: int = 0) -> None:
+        await self.alice.dial("bob")
+        await self.bob.rings(since=since)
+        self.bob.answer()
+        await asyncio.gather(self.alice.talks(), self.bob.talks(since=since))
+
+    async def lose_process(self) -> float:
+        """Kill the process of this call; returns when, once the page has its sound again."""
+        await eventually(self._heard_by_bob, lambda packets: packets > 50)
+        by_worker = ports_by_worker(self._server)
+        its_port = next(each.source for each in self._tap.packets if self._is_bobs(each.target))
+        victim = next(pid for pid, ports in by_worker.items() if its_port in ports)
+        # Each call has a process of its own.
+        (self.others,) = [ports for pid, ports in by_worker.items() if pid != victim]
+        assert self.others
+        async with self.alice.moving():
+            killed_at = time.time()
+            os.kill(victim, signal.SIGKILL)
+        return killed_at
+
+    def gaps(self, since: float) -> tuple[float, float]:
+        """The longest silence towards bob, and towards alice."""
+        ports, tap = self._server.ports, self._tap
+        ours = tap.packets_of(lambda each: each.source not in self.others)
+        from_server = ours.packets_of(lambda each: within(each.source, ports))
+        return (
+            from_server.packets_of(lambda each: self._is_bobs(each.target)).longest_gap(since),
+            from_server.packets_of(lambda each: not self._is_bobs(each.target)).longest_gap(since),
+        )
+
+    async def end(self, *, since: int = 0) -> None:
+        await self.alice.hang_up()
+        assert await self.alice.ended() == Ended("hangup", "caller")
+        assert await self.bob.ended(since=since) == ENDED_NORMALLY
+
+    async def _heard_by_bob(self) -> int:
+        return sum(self._is_bobs(each.target) for each in self._tap.packets)
+
+    def _is_bobs(self, port: int) -> bool:
+        return self.bob.line.rtp_port <= port <= self.bob.line.rtp_port + 98
+
+
+async def test_calls_outlive_their_processes(
+    alice: Softphone,
+    linphone: StartLinphone,
+    baresip: StartBaresip,
+    server: Server,
+    sounds: Sounds,
+    tmp_path: Path,
+) -> None:
+    bob, here, there = await asyncio.gather(
+        linphone(BOB), baresip(CAROL), baresip(CAROL, auto_answer=True)
+    )
+    async with tapped() as tap:
+        talk = Talk(alice, bob, server, tap)
+        await here.call("sip:carol@wsphone.local")
+        await asyncio.gather(here.talks(), there.talks())
+        await talk.begin()
+        killed_at = await talk.lose_process()
+        both = (alice, sounds.b), (bob, sounds.a)
+        await hear(tmp_path, *both, (here, sounds.b), (there, sounds.b))
+    gaps = talk.gaps(killed_at)
+    assert max(gaps) < MOST_SECONDS, gaps
+    # Each of the two other phones is sent its sound from one port.
+    one, two = (tap.sent_from(port) for port in talk.others if tap.sent_from(port).packets)
+    assert max(one.longest_gap(killed_at), two.longest_gap(killed_at)) < UNDISTURBED_SECONDS
+    assert bob.invites() == 2
+    await talk.end()
+    await here.hang_up()
+    await ring_through_a_death(talk, server)
+
+
+async def ring_through_a_death(talk: Talk, server: Server) -> None:
+    """A phone that rings is rung anew, and answers."""
+
+    async def held() -> dict[int, set[int]]:
+        return ports_by_worker(server)
+
+    await eventually(held, lambda ports: not any(ports.values()))
+    since = talk.bob.mark()
+    await talk.alice.dial("bob")
+    await talk.bob.rings(since=since)
+    since = talk.bob.mark()
+    (holder,) = [pid for pid, ports in (await held()).items() if ports]
+    os.kill(holder, signal.SIGKILL)
+    await talk.bob.rings(since=since)
+    talk.bob.answer()
+    await asyncio.gather(talk.alice.talks(), talk.bob.talks(since=since))
+    await talk.end(since=talk.bob.mark())
+    await eventually(held, lambda ports: not any(ports.values()))
+    assert (await server.counts())["media_legs"] == 0
