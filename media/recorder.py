@@ -209,8 +209,7 @@ class Recorder:
         if now < recording.digit_at + _DIGIT_SECONDS:
             return
         for phone, due in recording.tones.items():
-            # Who hears music waits, and speaks to nobody.
-            if now >= due and phone.other is not None and self._player.playing(phone) is None:
+            if now >= due and self._may_be_told(phone):
                 recording.tones[phone] = now + TONE_EVERY_SECONDS
                 self._begin(self._sound_tone(phone))
 
@@ -222,8 +221,15 @@ class Recorder:
         self._bridge.places.give_back(RECORDING)
         self._tell(Unrecorded(recording.sides[0].leg, why))
 
+    def _may_be_told(self, phone: Side) -> bool:
+        """Who hears music waits, and speaks to nobody."""
+        return phone.other is not None and self._player.playing(phone) is None
+
     async def _sound_tone(self, phone: Side) -> None:
         """In place of what the peer would hear."""
+        # Looked at again: a hold may have come first, and must not end with the tone.
+        if not self._may_be_told(phone):
+            return
         try:
             await self._player.play(phone, TONE)
             await asyncio.sleep(TONE_SECONDS)
