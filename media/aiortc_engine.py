@@ -11,17 +11,27 @@ from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate
 
-from media import hold, negotiate, sdp
+from media import hold, negotiate, record_aware, sdp
 from media.addresses import address_facing, family_of, host_addresses, public_address
 from media.bridge import Bridge, other_codec, passes
 from media.dtls_rtp import fingerprint_of
-from media.engine import Failed, Figures, Held, IceCandidate, MediaEvent, Profile, Security
+from media.engine import (
+    Failed,
+    Figures,
+    Held,
+    IceCandidate,
+    MediaEvent,
+    Profile,
+    Recorded,
+    Security,
+)
 from media.keying import Secrecy
 from media.listeners import Listeners
 from media.packet import Outgoing
 from media.places import default_places
 from media.player import Player
 from media.ports import PortPool
+from media.recorder import Recorder
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
 from media.rtp_shield import Shield
@@ -86,6 +96,7 @@ class AiortcEngine:
         )
         self._reporter = Reporter(settings.report_seconds)
         self._bridge = Bridge(settings.max_transcoded or default_places(os.cpu_count() or 1))
+        self._recorder = Recorder(self._bridge, self._player, self._emit)
 
     def listen(self, sink: Callable[[MediaEvent], None]) -> None:
         """Have every event given to `sink`; several may listen."""
@@ -169,7 +180,8 @@ class AiortcEngine:
             session_id=opened.session_id,
             version=opened.version,
         )
-        opened.text = hold.bounded(text, talks=opened.talks, listens=opened.listens)
+        text = hold.bounded(text, talks=opened.talks, listens=opened.listens)
+        opened.text = self._mark(opened, text)
         self._note_hold(opened, agreement, we_talked=True)
         return opened.text
 
@@ -181,9 +193,10 @@ class AiortcEngine:
             raise WrongState("only an RTP leg that has agreed on its media is made a new offer")
         opened.version += 1
         opened.talks, opened.listens, opened.preferred = talks, listens, (agreed.codec,)
-        opened.text = hold.reoffer(
+        text = hold.reoffer(
             opened.text, agreed, version=opened.version, talks=talks, listens=listens
         )
+        opened.text = self._mark(opened, text)
         return opened.text
 
     async def candidates(self, leg: str, candidates: list[IceCandidate]) -> None:
@@ -203,6 +216,16 @@ class AiortcEngine:
     async def play(self, leg: str, source: str | None) -> None:
         """See MediaEngine."""
         await self._player.play(self._find(leg).leg.side, source)
+
+    async def record(self, recording: str, left: str, right: str, path: str, key: bytes) -> None:
+        """See MediaEngine."""
+        pair = self._find(left).leg, self._find(right).leg
+        phones = tuple(leg.side for leg in pair if isinstance(leg, RtpLeg))
+        await self._recorder.record(recording, (pair[0].side, pair[1].side), phones, path, key)
+
+    async def stop_recording(self, recording: str) -> Recorded | None:
+        """See MediaEngine."""
+        return await self._recorder.stop(recording)
 
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         """See MediaEngine."""
@@ -224,7 +247,8 @@ class AiortcEngine:
             await self._settle(opened, opened.leg.close)
 
     async def aclose(self) -> None:
-        """Close all legs."""
+        """End all recordings and close all legs."""
+        await self._recorder.aclose()
         self._watch.stop()
         self._reporter.stop()
         self._bridge.stop()
@@ -275,6 +299,9 @@ class AiortcEngine:
         """TryAgain where a leg would have to be transcoded, and there is no room for it."""
         if preferred and not passes(codec, preferred):
             self._bridge.places.check()
+
+    def _mark(self, opened: _Opened, text: str) -> str:
+        return record_aware.marked(text, recorded=opened.leg.side.tap is not None)
 
     def _note_hold(
         self, opened: _Opened, agreement: negotiate.Agreement, *, we_talked: bool

@@ -66,6 +66,12 @@ class Bridge:
             side.stream.forget_source()
             self._wire(side, other)
 
+    def take_places(self, places: int) -> None:
+        """Take places for work that is no join; TryAgain without room."""
+        self.places.check(places)
+        self.places.take(places)
+        self._start_clock()
+
     def stop(self) -> None:
         if self._clock is not None:
             self._clock.cancel()

@@ -71,13 +71,21 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrecorded:
+    """The recording that the leg is in ended by itself, and its call goes on; `detail` says why."""
+
+    leg: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Gone:
     """The process that carried the leg is dead, and the leg with it; a call may open it anew."""
 
     leg: str
 
 
-MediaEvent = Connected | Silent | Failed | Digit | Held | Gone
+MediaEvent = Connected | Silent | Failed | Digit | Held | Unrecorded | Gone
 
 SILENCE = "silence"
 """What `play` plays when the peer is to hear nothing."""
@@ -125,6 +133,14 @@ class Figures:
             f"{self.codec or 'no codec'}, received {self.received}; sent {self.sent}; "
             f"round trip {trip}"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a recording came to; `size` is of its plain bytes."""
+
+    seconds: float
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +225,24 @@ class MediaEngine(Protocol):
         """Send digits to the leg as telephone-events, in order, after those still being sent.
 
         WrongState before its media is connected, IncompatibleMedia if the peer takes no events.
+        """
+
+    async def record(self, recording: str, left: str, right: str, path: str, key: bytes) -> None:
+        """Record what two joined legs say, in stereo Ogg/Opus, until it is stopped.
+
+        It goes to a new file at `path`, as `signaling.shared.sealed_file` seals it under `key`:
+        32 bytes that serve nothing else. A recording that runs already goes on with these legs,
+        which belong to later media generations, say. What the other side is not let hear, on
+        hold, is not recorded, nor are digits. Peers of RTP legs hear a short tone at the
+        beginning and from time to time, and our descriptions tell them (RFC 7866). TryAgain where
+        there is no room for it, MediaError when the file cannot be made.
+        """
+
+    async def stop_recording(self, recording: str) -> Recorded | None:
+        """End a recording, and its file; returns what is in it.
+
+        None for a recording that is unknown, or whose file could not be given its end: it is
+        readable once it is mended.
         """
 
     async def query(self, leg: str) -> Figures:

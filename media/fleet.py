@@ -78,6 +78,8 @@ class Fleet:
     join = _forwarded(MediaEngine.join)
     play = _forwarded(MediaEngine.play)
     dtmf = _forwarded(MediaEngine.dtmf)
+    record = _forwarded(MediaEngine.record)
+    stop_recording = _forwarded(MediaEngine.stop_recording)
     query = _forwarded(MediaEngine.query)
     close = _forwarded(MediaEngine.close)
 
@@ -85,6 +87,8 @@ class Fleet:
         """`settings` are for all of them, but for the ports, of which each gets its part."""
         self.restarts = 0
         self._slots = [_Slot(part) for part in settings.divided(workers)]
+        # Which process writes which recording.
+        self._recordings: dict[str, WorkerLink] = {}
         self._places: dict[str, _Place] = {}
         self._calls: dict[str, WorkerLink] = {}
         self._legs_of: Counter[str] = Counter()
@@ -154,8 +158,15 @@ class Fleet:
         if method.name == "close":
             return await self._close(method, arguments)
         link = self._link_of(arguments)
+        if method.name == "stop_recording":
+            # The legs may be closed already.
+            link = self._recordings.pop(arguments["recording"], None)
+            return None if link is None else await link.ask(method, arguments)
         if link is not None:
-            return await link.ask(method, arguments)
+            result = await link.ask(method, arguments)
+            if method.name == "record":
+                self._recordings[arguments["recording"]] = link
+            return result
         if method.name != "candidates":
             raise MediaError("no leg of this name is open")
         return None

@@ -9,6 +9,8 @@ from media.pcm import WIDTH, audioop, samples_of
 from signaling.shared.errors import OperatorError
 
 SHIPPED = Path(__file__).parent / "sounds" / "hold.wav"
+TONE = str(SHIPPED.with_name("recorded.wav"))
+"""What says, for a moment now and then, that a call is recorded."""
 MAX_SECONDS = 600
 RATE = 16000
 

@@ -4,6 +4,8 @@ from signaling.shared.errors import TryAgain
 
 CALL_COST = 0.01
 """What a call between opus and G.722, the dearest pair, takes of a core: see docs/decisions.md."""
+RECORDING = 2
+"""The places of a recording: it encodes opus for both sides, whatever the call does."""
 SHARE, SHARE_ALONE = 0.6, 0.4
 """What transcoding may take of the one core of our loop, and of a machine that has no other."""
 
@@ -34,19 +36,19 @@ class Places:
     def has_room(self) -> bool:
         return self.taken < self.most and not self._overloaded
 
-    def check(self) -> None:
-        """Raise TryAgain when there is no room."""
-        if not self.has_room:
+    def check(self, places: int = 1) -> None:
+        """Raise TryAgain when there is no room for so many more."""
+        if self.taken + places > self.most or self._overloaded:
             why = "the machine is behind" if self._overloaded else f"{self.most} are transcoded"
             raise TryAgain(f"no room for another call: {why}", retry_after=_RETRY_SECONDS)
 
-    def take(self) -> None:
-        """Take a place, which `check` found or a call that runs already needs."""
-        self.taken += 1
+    def take(self, places: int = 1) -> None:
+        """Take places that `check` found or a call that runs already needs."""
+        self.taken += places
 
-    def give_back(self) -> None:
-        """Leave a place; nobody notes lateness after the last, so it counts no longer."""
-        self.taken -= 1
+    def give_back(self, places: int = 1) -> None:
+        """Leave places; nobody notes lateness after the last, so it counts no longer."""
+        self.taken -= places
         if not self.taken:
             self._lateness, self._overloaded = 0.0, False
 

@@ -3,11 +3,14 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from media.engine import SILENCE
-from media.music import Programme, Tune
+from media.music import TONE, Programme, Tune
 from media.negotiate import Agreement
+from media.packet import EVENT
 from media.side import Side, Sink
 from signaling.shared.errors import MediaError, OperatorError
 
@@ -25,17 +28,30 @@ class Gate:
     A phone that only sends, by its description, passes where music plays: it plays its own.
     """
 
-    __slots__ = ("sink", "passed_at", "is_open", "_holder")
+    __slots__ = ("sink", "passed_at", "is_open", "gives_way", "_holder")
 
-    def __init__(self, holder: Side, sink: Sink | None, *, is_open: bool) -> None:
+    def __init__(
+        self,
+        holder: Side,
+        sink: Sink | None,
+        *,
+        is_open: bool,
+        gives_way: Callable[[], None] | None = None,
+    ) -> None:
+        """`gives_way` takes the gate away when a digit comes, which must not be cut."""
         self.sink = sink
         self.is_open = is_open
+        self.gives_way = gives_way
         self.passed_at = 0.0
         self._holder = holder
 
     def put(self, length: int, kind: int, now: float) -> None:
         agreement = self._holder.agreement
-        if self.is_open and agreement is not None and agreement.peer_only_sends:
+        if kind == EVENT and self.gives_way is not None:
+            self.gives_way()
+            if self.sink is not None:
+                self.sink.put(length, kind, now)
+        elif self.is_open and agreement is not None and agreement.peer_only_sends:
             self.passed_at = now
             if self.sink is not None:
                 self.sink.put(length, kind, now)
@@ -98,9 +114,18 @@ class Player:
             if listener.agreement is not listener.side.agreement:
                 self._tune_in(listener, time.monotonic())
 
+    def playing(self, side: Side) -> str | None:
+        """What a side is played in place of whom it is joined to."""
+        listener = self._listeners.get(side)
+        return None if listener is None else listener.source
+
+    def mutes(self, side: Side) -> bool:
+        """Whether a side does not hear whom it is joined to, for longer than a tone."""
+        return self.playing(side) not in (None, TONE)
+
     def rests(self, side: Side) -> bool:
         """Whether a side may be silent: somebody is played to."""
-        return side in self._listeners or side.other in self._listeners
+        return self.mutes(side) or (side.other is not None and self.mutes(side.other))
 
     def forget(self, side: Side) -> None:
         """Play nothing more to a side: it hears whom it is joined to."""
@@ -122,7 +147,10 @@ class Player:
         other = listener.side.other
         if other is not None and other.sink is not listener.gate:
             is_open = listener.source != SILENCE
-            listener.gate = other.sink = Gate(other, other.sink, is_open=is_open)
+            gives_way = partial(self.forget, listener.side) if listener.source == TONE else None
+            listener.gate = other.sink = Gate(
+                other, other.sink, is_open=is_open, gives_way=gives_way
+            )
 
     def _tune_in(self, listener: _Listener, now: float) -> None:
         agreement = listener.side.agreement

@@ -186,6 +186,13 @@ class RtpengineEngine:
         """See MediaEngine; only while sound of the joined leg is heard, which they are put into."""
         await links.send_digits(self._find(leg), digits, duration_ms)
 
+    async def record(self, recording: str, left: str, right: str, path: str, key: bytes) -> None:
+        """Always a MediaError: the sound is nowhere but in the daemon."""
+        raise MediaError("rtpengine hands us no sound to record")
+
+    async def stop_recording(self, recording: str) -> None:
+        """There is none."""
+
     async def query(self, leg: str) -> Figures:
         """See MediaEngine."""
         opened = self._find(leg)

@@ -49,6 +49,7 @@ class Side:
         "other",
         "sink",
         "on_part",
+        "tap",
         "tally",
         "stream",
         "buffer",
@@ -87,6 +88,8 @@ class Side:
         self.sink: Sink | None = None
         # Called once when the join ends, by whichever side.
         self.on_part: Callable[[], None] | None = None
+        # What takes them as well, and changes nothing: a recording.
+        self.tap: Sink | None = None
         # Of this side's packets, where they are made into another codec.
         self.tally = Tally()
         self.stream = stream
@@ -162,6 +165,9 @@ class Side:
         self.heard_at = now = time.monotonic()
         self._incoming.note(buffer, now, timed=kind == AUDIO)
         finished = self._hear_event(length, now) if kind == EVENT else ()
+        if self.tap is not None:
+            # First, since the sink makes another packet of it where it lies.
+            self.tap.put(length, kind, now)
         if self.sink is not None:
             self.sink.put(length, kind, now)
         # Last, since a listener may use the buffer.
@@ -291,6 +297,7 @@ class Side:
     def close(self) -> None:
         """Leave the bridge for good; nothing is sent or reported after this."""
         self.part()
+        self.tap = None
         self._kinds = _NOTHING
         self._numbers = _SILENT
         if self._timer is not None:

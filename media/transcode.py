@@ -8,7 +8,7 @@ from media.codec import Decoder, Encoder
 from media.comfort import ComfortNoise, measure
 from media.dtmf import EventRelay
 from media.jitter import Packet, Tally
-from media.packet import AUDIO, EVENT, NOISE, Outgoing
+from media.packet import AUDIO, EVENT, NOISE
 from media.pcm import WIDTH
 from signaling.shared.errors import CodecError
 
@@ -41,6 +41,17 @@ class Course:
     """The source's payloads up to this length say that its silence goes on (opus' DTX)."""
 
 
+class Stream(Protocol):
+    """What is spoken in: a peer's stream, or one side of a recording."""
+
+    @property
+    def timestamp(self) -> int:
+        """That of the newest audio; before the first, the one it will have."""
+
+    def next_timestamp(self, now: float) -> int:
+        """That of sound which begins now."""
+
+
 class Say(Protocol):
     """Sends a packet to the target; see media.side.Side.say."""
 
@@ -61,7 +72,7 @@ class Transcoder:
         course: Course,
         decoder: Decoder,
         encoder: Encoder,
-        stream: Outgoing,
+        stream: Stream,
         say: Say,
         tally: Tally,
     ) -> None:

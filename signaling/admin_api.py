@@ -9,6 +9,7 @@ from signaling.history import History
 from signaling.http import bearer_of, json_response
 from signaling.live_calls import LiveCalls
 from signaling.logins import Principal
+from signaling.recordings import Recordings
 from signaling.shared.errors import BadMessage, Forbidden, NotFound
 
 Authenticate = Callable[[str], Awaitable[Principal]]
@@ -19,7 +20,11 @@ _MAX_ID = 64
 
 
 def add_admin_api(
-    app: web.Application, history: History, live: LiveCalls, authenticate: Authenticate
+    app: web.Application,
+    history: History,
+    recordings: Recordings,
+    live: LiveCalls,
+    authenticate: Authenticate,
 ) -> None:
     """Add everything under /api/admin/; `authenticate` takes an access token."""
 
@@ -40,7 +45,9 @@ def add_admin_api(
         record = await history.get(wanted) if can_be_one else None
         if record is None:
             raise NotFound("there is no call of this id")
-        return json_response(call_report(record, await history.timeline(record.id)))
+        recorded = sum([each.seconds or 0.0 for each in await recordings.of_call(record.id)])
+        report = call_report(record, await history.timeline(record.id))
+        return json_response(report | {"recorded_seconds": recorded})
 
     app.router.add_get("/api/admin/calls", calls)
     app.router.add_get("/api/admin/calls/{call}", call)

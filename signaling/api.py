@@ -180,7 +180,7 @@ class _Desk:
         return json_response(_account(principal.account))
 
     async def remove_account(self, _request: web.Request, principal: Principal) -> web.Response:
-        await self._records.accounts.remove(principal.account.id)
+        await self._records.remove_account(principal.account.id)
         return web.Response(status=204)
 
     async def set_password(self, request: web.Request, principal: Principal) -> web.Response:

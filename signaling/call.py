@@ -7,6 +7,7 @@ from signaling import call_anchor as anchoring
 from signaling import call_digits as keys
 from signaling import call_early as early
 from signaling import call_hold as hold
+from signaling import call_recording as recording
 from signaling import call_setup as setup
 from signaling import call_talk as talk
 from signaling import call_wake as waking
@@ -44,6 +45,10 @@ from signaling.call_events import (
     PeerHeld,
     PushReported,
     Rang,
+    RecordAsked,
+    RecordingBegan,
+    RecordingLost,
+    RecordingRefused,
     Rejected,
     Stopped,
     TimePassed,
@@ -110,6 +115,10 @@ _ROWS: dict[type[Event], tuple[Rule, Rule, Rule, Rule, Rule]] = {
     MediaReoffered:  (ignore,                ignore,                ignore,                hold.media_reoffered,      ignore),
     ChangeAgreed:    (ignore,                ignore,                ignore,                anchoring.change_agreed,   ignore),
     ChangeRefused:   (ignore,                ignore,                ignore,                anchoring.change_refused,  ignore),
+    RecordAsked:     (recording.record_early, recording.record_early, recording.record_early, anchoring.record_asked, recording.record_early),
+    RecordingBegan:  (ignore,                ignore,                ignore,                recording.began,           recording.began_late),
+    RecordingRefused:(ignore,                ignore,                ignore,                recording.refused,         ignore),
+    RecordingLost:   (ignore,                ignore,                ignore,                recording.lost,            ignore),
     TimePassed:      (setup.time_early,      setup.time_early,      setup.time_early,      talk.time_talking,         ignore),
     Stopped:         (setup.stop,            setup.stop,            setup.stop,            setup.stop,                ignore),
 }

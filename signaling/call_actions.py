@@ -112,6 +112,24 @@ class SendTones:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordMedia:
+    """Record what these say, or go on with these; the caller's leg comes first.
+
+    Answered by RecordingBegan when it was not recorded before, and by RecordingRefused.
+    """
+
+    leg: str
+    media: int
+    other: str
+    other_media: int
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """The recording is over, and is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ring:
     leg: str
     media: int
@@ -215,6 +233,14 @@ class ShowHeld:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowRecording:
+    """The call is recorded from now on, or not any more."""
+
+    leg: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProposeChange:
     """Ask a phone to change its session; answered by ChangeAgreed or ChangeRefused."""
 
@@ -260,6 +286,7 @@ LegAction = (
     | ShowCandidates
     | ShowDigits
     | ShowHeld
+    | ShowRecording
     | ProposeChange
     | RefuseChange
     | ShowEnd
@@ -275,4 +302,5 @@ MediaAction = (
     | CloseMedia
     | SendTones
 )
-Action = Reply | Refuse | FindEndpoints | Finish | MediaAction | LegAction
+RecordAction = RecordMedia | StopRecording
+Action = Reply | Refuse | FindEndpoints | Finish | MediaAction | RecordAction | LegAction

@@ -6,6 +6,7 @@ that the second offer names. A client gets an event, a phone a change of its ses
 
 from signaling import call_digits as keys
 from signaling import call_hold as hold
+from signaling import call_recording as recording
 from signaling.call_actions import (
     AcceptMedia,
     JoinMedia,
@@ -20,8 +21,9 @@ from signaling.call_events import (
     MediaGone,
     MediaOpened,
     MediaRefused,
+    RecordAsked,
 )
-from signaling.call_model import Heard, Leg, Mode, Negotiating, Negotiation
+from signaling.call_model import Heard, Leg, Mode, Negotiating, Negotiation, Taping
 from signaling.call_setup import MOST_INSISTING
 from signaling.call_state import Call
 from signaling.call_wake import MAX_RINGS, branch_failed, ring_anew
@@ -31,8 +33,15 @@ from signaling.shared.reasons import EndedBy, EndReason
 def anchor_if_wanted(call: Call, now: float) -> None:
     """Not while a move of the clients' own is open, nor before both can hear of it."""
     together = not any(party.detached for party in call.parties())
-    if call.anchor_wanted and call.negotiation is None and together:
+    wanted = call.anchor_wanted or call.taping is Taping.WANTED
+    if wanted and call.mode is Mode.DIRECT and call.negotiation is None and together:
         anchor(call, now)
+
+
+def record_asked(call: Call, event: RecordAsked, now: float) -> None:
+    """See call_recording; a direct call moves to the server for it as soon as it can."""
+    if recording.record_asked(call, event, now):
+        anchor_if_wanted(call, now)
 
 
 def anchor(call: Call, now: float) -> None:
@@ -85,11 +94,15 @@ def accepted(call: Call, event: MediaAccepted, now: float) -> None:
     call.mode = Mode.ANCHORED
     hold.arrange(call)
     keys.press_kept(call)
+    recording.follow(call)
     # Last: when that fails the call ends.
     call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
 
 
 def refused(call: Call, event: MediaRefused, now: float) -> None:
+    if recording.stays_direct(call, event, now):
+        call.settle()
+        return
     full = event.reason is EndReason.LIMIT
     call.end(event.reason if full else EndReason.MEDIA_FAILED, EndedBy.SERVER, now)
 

@@ -1,6 +1,9 @@
 """`wsphone calls`: the last calls, and one of them hop by hop."""
 
+import asyncio
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from signaling.call_report import AnyCall, call_fields, call_report, outcome, report_lines
 from signaling.console import JSON, Argument, Arguments, Command, Console, when, with_records
@@ -8,11 +11,11 @@ from signaling.live_calls import LiveReport
 from signaling.local_door import ask
 from signaling.records import Records
 from signaling.shared.config import Config
-from signaling.shared.errors import BadMessage, NotFound
+from signaling.shared.errors import BadMessage, NotFound, OperatorError
 from signaling.shared.model import LiveCall
 from signaling.timeline import Hop
 
-_SHOW = "show"
+_SHOW, _RECORDING = "show", "recording"
 
 
 async def _calls(a: Arguments, config: Config, records: Records, console: Console) -> None:
@@ -25,8 +28,13 @@ async def _calls(a: Arguments, config: Config, records: Records, console: Consol
             await _recent(a, config, records, console, account.id)
         case [word, call] if word == _SHOW:
             await _show(a, config, records, console, call)
+        case [word, call] if word == _RECORDING:
+            await _save_recording(a, records, console, call.lower())
         case _:
-            raise BadMessage("say wsphone calls, wsphone calls ACCOUNT or wsphone calls show CALL")
+            raise BadMessage(
+                "say wsphone calls, wsphone calls ACCOUNT, wsphone calls show CALL"
+                " or wsphone calls recording CALL --out FILE"
+            )
 
 
 async def _recent(
@@ -62,6 +70,28 @@ async def _show(
         console.say(line)
 
 
+async def _save_recording(a: Arguments, records: Records, console: Console, call: str) -> None:
+    out: Path | None = a.out
+    if out is None:
+        raise BadMessage("say where to save it: --out FILE, an Ogg file")
+    found = await records.recordings.of_call(call)
+    if not found:
+        raise NotFound(f"no recording of the call {call} is kept")
+    sound = await records.recordings.open(found)
+
+    def write() -> None:
+        # For this user alone: what others said in confidence.
+        with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.writelines(sound.read())
+
+    try:
+        await asyncio.to_thread(write)
+    except OSError as error:
+        raise OperatorError(f"{out}: cannot be written: {error.strerror}") from error
+    seconds = sum(each.seconds or 0.0 for each in found)
+    console.say(f"{seconds:.0f} s written to {out}: the caller on the left, the callee right")
+
+
 async def _found(config: Config, records: Records, call: str) -> tuple[AnyCall, Sequence[Hop]]:
     live = await ask(config.data_dir, "/call", LiveReport, id=call)
     if live is not None:
@@ -75,10 +105,14 @@ async def _found(config: Config, records: Records, call: str) -> tuple[AnyCall, 
 COMMANDS: list[Command] = [
     (
         "calls",
-        "show the last calls; of one account with its name; one call with show and its id",
+        "show the last calls; of one account with its name; one call with show and its id;"
+        " save what was recorded of one with recording, its id and --out",
         with_records(_calls),
         [
-            Argument("words", {"metavar": "ACCOUNT | show CALL", "nargs": "*"}),
+            Argument("words", {"metavar": "ACCOUNT | show CALL | recording CALL", "nargs": "*"}),
+            Argument(
+                "--out", {"type": Path, "metavar": "FILE", "help": "where a recording is saved"}
+            ),
             JSON,
         ],
     ),

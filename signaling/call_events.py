@@ -287,6 +287,35 @@ class ChangeRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordAsked:
+    """A client wants the call recorded, or not any more."""
+
+    leg: str
+    on: bool
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingBegan:
+    """The engine records; told once a recording, though it may go on with other media."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRefused:
+    """The engine does not record, and will not."""
+
+    error: PeerError
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingLost:
+    """The engine gave a recording up that had begun; `detail` says why."""
+
+    leg: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPressed:
     """A phone said by its signalling that a key was pressed."""
 
@@ -359,6 +388,10 @@ Event = (
     | MediaReoffered
     | ChangeAgreed
     | ChangeRefused
+    | RecordAsked
+    | RecordingBegan
+    | RecordingRefused
+    | RecordingLost
     | KeyPressed
     | MediaUpdated
     | UpdateRefused

@@ -88,6 +88,26 @@ class LegState(StrEnum):
     GONE = "gone"
 
 
+class RecordPolicy(StrEnum):
+    """Which calls are recorded, as the operator decided."""
+
+    NEVER = "never"
+    ON_REQUEST = "on_request"
+    ALWAYS = "always"
+
+
+class Taping(StrEnum):
+    """Whether a call is recorded.
+
+    OFF ──asked, or by policy──> WANTED ──the server carries it, the engine begins──> ON
+    WANTED or ON ──asked, or the engine cannot──> OFF
+    """
+
+    OFF = "off"
+    WANTED = "wanted"
+    ON = "on"
+
+
 class Pushed(StrEnum):
     """What became of the one push that wakes a device.
 

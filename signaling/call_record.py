@@ -5,7 +5,7 @@ import time
 
 from signaling import call_figures
 from signaling.call_actions import Finish
-from signaling.call_model import Leg, LegState, State
+from signaling.call_model import Leg, LegState, State, Taping
 from signaling.call_state import Call
 from signaling.mailbox import Mailbox
 from signaling.shared.messages import CallInfo
@@ -25,6 +25,7 @@ def info(mailbox: Mailbox, leg_id: str, finish: Finish | None = None) -> CallInf
         media=leg.media,
         seconds=call.seconds(asyncio.get_running_loop().time()),
         held_by=[party.side.value for party in call.parties() if party.holds],
+        recording=call.taping is Taping.ON,
     )
     if finish is not None:
         reason = finish.reason if leg.caller or leg.reason is None else leg.reason

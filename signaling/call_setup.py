@@ -1,6 +1,7 @@
 """The rules of a call until it is answered: who rings, who wins, who is told what."""
 
 from signaling import call_early as early
+from signaling import call_recording as recording
 from signaling import call_wake as waking
 from signaling.call_actions import (
     AcceptMedia,
@@ -237,6 +238,7 @@ def _join(call: Call, caller: Leg, answer: str, now: float, *, repeated: bool = 
     _talk(call, now)
     # Joined last: when that fails the call ends, and nobody is told of an answer after the end.
     call.do(ShowAnswer(caller.id, caller.media, answer, repeated))
+    recording.follow(call)
     call.do(JoinMedia(caller.id, caller.media, winner.id, winner.media))
 
 
@@ -248,6 +250,7 @@ def _talk(call: Call, now: float) -> None:
     call.state = State.TALKING
     call.answered_at = now
     call.clocks.clear()
+    recording.begin_by_policy(call)
 
 
 def reject(call: Call, event: Rejected, now: float) -> None:

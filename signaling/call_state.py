@@ -13,8 +13,20 @@ from signaling.call_actions import (
     RememberEnd,
     SendPush,
     ShowEnd,
+    StopRecording,
 )
-from signaling.call_model import Clock, Endpoint, Leg, LegState, Mode, Negotiation, Pushed, State
+from signaling.call_model import (
+    Clock,
+    Endpoint,
+    Leg,
+    LegState,
+    Mode,
+    Negotiation,
+    Pushed,
+    RecordPolicy,
+    State,
+    Taping,
+)
 from signaling.shared.errors import PeerError, WrongState
 from signaling.shared.push import PushKind
 from signaling.shared.reasons import EndedBy, EndReason
@@ -53,6 +65,10 @@ class Call:
     """A phone that refuses our offer is made one that leaves less choice."""
     anchor_wanted: bool = False
     """Direct media failed for a side; the call moves to the server once it can."""
+    record: RecordPolicy = RecordPolicy.NEVER
+    taping: Taping = Taping.OFF
+    record_request: int | None = None
+    """Of who asked for the recording that is wanted."""
     clocks: dict[Clock, float] = field(default_factory=dict)
     # Actions all, but msgspec, which restores a snapshot, takes no union of dataclasses.
     _actions: list[Any] = field(default_factory=list)
@@ -68,6 +84,7 @@ class Call:
         ring_seconds: float,
         direct_allowed: bool,
         music: bool = False,
+        record: RecordPolicy = RecordPolicy.NEVER,
         insists: bool = False,
     ) -> Self:
         """A call as its caller starts it; the endpoints that it may ring come with Found."""
@@ -77,8 +94,10 @@ class Call:
             caller=caller.id,
             callee_account=None,
             ring_seconds=ring_seconds,
-            direct_allowed=direct_allowed,
+            # What the server does not carry it cannot record.
+            direct_allowed=direct_allowed and record is not RecordPolicy.ALWAYS,
             music=music,
+            record=record,
             insists=insists,
             legs={caller.id: leg},
         )
@@ -204,8 +223,18 @@ class Call:
                 told = branches if branches is not None and not leg.caller else reason
                 self.drop(leg, told, by, now)
         self.clocks.clear()
+        # Nobody waits for a disk to hear of the end.
+        self.end_recording(WrongState("the call ended meanwhile"))
         self.state = State.ENDED
         self.do(Finish(reason, by, self.seconds(now)))
+
+    def end_recording(self, error: PeerError) -> None:
+        """Record no more; who waits for a recording that has not begun is refused with `error`."""
+        if self.taping is Taping.ON:
+            self.do(StopRecording())
+        request, self.record_request = self.record_request, None
+        self.taping = Taping.OFF
+        self.refuse(request, error)
 
     def negotiate(self, negotiation: Negotiation, now: float) -> None:
         """An offer is open from now on, for a while."""

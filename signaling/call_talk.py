@@ -1,6 +1,7 @@
 """The rules of media in a call: candidates, moves to new transports, digits, silence, the end."""
 
 from signaling import call_anchor as anchoring
+from signaling import call_recording as recording
 from signaling.call_actions import (
     AcceptMedia,
     CloseMedia,
@@ -162,6 +163,7 @@ def offer_taken(call: Call, event: OfferTaken, now: float) -> None:
         party.media = event.media
     if open_one.request is not None:
         call.do(Reply(open_one.request, OfferAnswered(event.answer)))
+    anchor_if_wanted(call, now)
 
 
 def offer_not_open(call: Call, event: OfferTaken, now: float) -> None:
@@ -213,6 +215,7 @@ def connected(call: Call, event: MediaConnected, now: float) -> None:
     if event.media == leg.moving_to and other is not None:
         leg.media, leg.moving_to = event.media, None
         arrange(call)
+        recording.follow(call)
         call.do(JoinMedia(leg.id, leg.media, other.id, other.media))
         call.close_media(leg, keep=leg.media)
     if event.media == leg.media:

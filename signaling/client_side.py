@@ -59,6 +59,7 @@ def _settings(config: Config) -> HubSettings:
         config.calls.resume_seconds,
         emergency_numbers=config.calls.emergency_numbers,
         source_of=lambda request: source_of(peer_of(request, config.http.trusted_proxies)),
+        records=config.calls.record == "on_request",
         push=push_info(config),
         turn=TurnServers(config.turn.urls, config.turn.secret, config.turn.seconds),
     )

@@ -36,7 +36,7 @@ from signaling.console import (
 )
 from signaling.demo import check_demo
 from signaling.export import export_account
-from signaling.records import Records
+from signaling.records import Records, recordings_of
 from signaling.shared.config import Config
 from signaling.shared.errors import BadMessage, ConfigError, OperatorError, WSPhoneError
 from signaling.shared.model import Account
@@ -94,6 +94,9 @@ def _backup(arguments: Arguments, console: Console) -> int:
         console.say("It holds the secret key: whoever has the file can read all of it.")
     else:
         console.say("It is of no use without the secret key: keep a copy of that, elsewhere.")
+    folder = recordings_of(config)
+    if any(folder.glob("*")):
+        console.say(f"Recordings are not in it: copy {folder} as well, they are encrypted.")
     return 0
 
 
@@ -171,7 +174,7 @@ async def _user_list(a: Arguments, _config: Config, records: Records, console: C
 
 async def _user_remove(a: Arguments, _config: Config, records: Records, console: Console) -> None:
     account = await records.accounts.find_named(a.name)
-    await records.accounts.remove(account.id)
+    await records.remove_account(account.id)
     console.say(f"{account.address} removed, with all that was kept about it")
 
 

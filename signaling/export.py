@@ -24,6 +24,9 @@ async def export_account(records: Records, account: Account) -> dict[str, Any]:
         "logins": [asdict(login) for login in await records.logins.all(account.id)],
         "blocked": [asdict(block) for block in await records.blocked.all(account.id)],
         "contacts": [asdict(contact) for contact in contacts],
+        "recordings": [
+            asdict(recording) for recording in await records.recordings.of_account(account.id)
+        ],
         "calls": [_call(call, account, hops.get(call.id, [])) for call in calls],
     }
 

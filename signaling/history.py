@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, true
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from signaling.shared.model import CallRecord, LegRecord
 from signaling.shared.reasons import EndedBy, EndReason
 from signaling.store import Store
-from signaling.tables import accounts, calls, hops, legs
+from signaling.tables import accounts, calls, hops, legs, recordings
 from signaling.timeline import MAX_HOPS, Hop, What
 
 MAX_LATE_HOPS = 64
@@ -42,6 +42,9 @@ class History:
             if rows:
                 await connection.execute(insert(legs), rows)
             await _write_hops(connection, record.id, timeline, present, first=0)
+            # What was recorded goes with the call from now on.
+            its_own = update(recordings).where(recordings.c.call == record.id)
+            await connection.execute(its_own.values(history=record.id))
 
     async def add_hops(self, call: str, late: Collection[Hop]) -> None:
         """Add to the timeline of a call that is kept; a full one stays as it is."""
@@ -54,6 +57,18 @@ class History:
             first = 0 if last is None else last + 1
             if first + len(late) <= MAX_HOPS + MAX_LATE_HOPS:
                 await _write_hops(connection, call, late, present, first=first)
+
+    async def expire(self, before: float) -> None:
+        """Remove the calls that ended before a time, with all that is kept of them.
+
+        A recording of a call that never came into the history counts from its own beginning.
+        """
+        stray = recordings.c.history.is_(None) & (recordings.c.started_at < before)
+        async with self._store.begin() as connection:
+            old = await connection.execute(delete(calls).where(calls.c.ended_at < before))
+            strays = await connection.execute(delete(recordings).where(stray))
+        if old.rowcount or strays.rowcount:
+            await self._store.scrub()
 
     async def timeline(self, call: str) -> list[Hop]:
         """The hops of a call in their order."""

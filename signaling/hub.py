@@ -108,6 +108,8 @@ class HubSettings:
     emergency_numbers: Collection[str] = ()
     source_of: Callable[[web.Request], str] = lambda request: request.remote or ""
     """What counts as one source of connections."""
+    records: bool = False
+    """Whether a client may ask for a recording."""
     push: PushInfo | None = None
     """What clients are told of pushes; None: they are not offered."""
     turn: TurnServers = TurnServers()
@@ -344,7 +346,7 @@ class Hub:
             resumed=resumed,
             server=ServerInfo(
                 settings.version,
-                ["push"] if settings.push else [],
+                [*(["push"] if settings.push else []), *(["record"] if settings.records else [])],
                 limits,
                 list(settings.emergency_numbers),
                 settings.push,

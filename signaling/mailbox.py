@@ -16,17 +16,20 @@ from signaling.call_actions import (
     Finish,
     LegAction,
     MediaAction,
+    RecordAction,
     Refuse,
     RememberEnd,
     Reply,
     SendPush,
     ShowEnd,
+    StopRecording,
 )
 from signaling.call_events import Event, Found, Stopped, TimePassed, Unroutable
 from signaling.call_model import Endpoint, EndpointKind, State
 from signaling.call_setup import start
 from signaling.call_state import Call
 from signaling.media_link import MediaLink
+from signaling.record_link import RecordLink
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Party, Result
 from signaling.shared.reasons import EndedBy, EndReason
@@ -34,6 +37,7 @@ from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
+_LAST = SendPush | RememberEnd | ShowEnd | StopRecording | CloseMedia | Finish
 MAX_WAITING = 512
 """Events a call may have waiting; a call beyond that is broken and ends with `error`."""
 
@@ -71,11 +75,17 @@ class Mailbox:
     """Runs one call until it is over."""
 
     def __init__(
-        self, call: Call, invitation: Invitation, media: MediaLink, services: Services
+        self,
+        call: Call,
+        invitation: Invitation,
+        media: MediaLink,
+        recorder: RecordLink,
+        services: Services,
     ) -> None:
         self.call = call
         self.invitation = invitation
         self.media = media
+        self._recorder = recorder
         self.started_at = time.time()
         self.timeline = Timeline(self.started_at, self._now())
         self.leave: list[Callable[[], None]] = []
@@ -159,6 +169,8 @@ class Mailbox:
                 return await self._services.find(self)
             case Finish():
                 await self._services.finished(self, action)
+            case _ if isinstance(action, RecordAction):
+                return await self._recorder.perform(action)
             case _ if isinstance(action, MediaAction):
                 return await self.media.perform(action)
             case _ if isinstance(action, LegAction):
@@ -176,7 +188,7 @@ class Mailbox:
         self._actions.extend(self.call.take_actions())
         while self._actions:
             action = self._actions.popleft()
-            if not isinstance(action, SendPush | RememberEnd | ShowEnd | CloseMedia | Finish):
+            if not isinstance(action, _LAST):
                 continue
             try:
                 await self._perform(action)

@@ -17,6 +17,7 @@ from media.engine import (
     Profile,
     Security,
     Silent,
+    Unrecorded,
 )
 from signaling.call_actions import (
     AcceptMedia,
@@ -43,6 +44,7 @@ from signaling.call_events import (
     MediaReoffered,
     MediaUpdated,
     PeerHeld,
+    RecordingLost,
     TonesRefused,
     TonesSent,
     UpdateRefused,
@@ -81,6 +83,9 @@ def event_from(event: MediaEvent) -> tuple[str, Event]:
             return call, DigitHeard(leg, media, digit)
         case Held(held=held):
             return call, PeerHeld(leg, media, held)
+        case Unrecorded(detail=detail):
+            log.error("call %s is not recorded any more: %s", call, detail)
+            return call, RecordingLost(leg, detail)
 
 
 # What a phone is offered that refused our first offer, and then the next: many that talk encrypted

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from signaling.accounts import Accounts
 from signaling.blocked import Blocked
@@ -18,6 +19,7 @@ from signaling.passwords import Passwords
 from signaling.phones import Phones
 from signaling.push_proofs import PushProofs
 from signaling.push_targets import PushTargets
+from signaling.recordings import Recordings
 from signaling.revocations import Revocations
 from signaling.shared.config import Config
 from signaling.shared.crypto import Keyring
@@ -39,8 +41,19 @@ class Records:
     callees: Callees
     contacts: Contacts
     history: History
+    recordings: Recordings
     # This very start made the database.
     created: bool
+
+    async def remove_account(self, account: str) -> None:
+        """Remove an account with all that is its own, the files too; raises NotFound."""
+        await self.accounts.remove(account)
+        await self.recordings.sweep()
+
+
+def recordings_of(config: Config) -> Path:
+    """The folder of the recordings, which the first one makes."""
+    return config.data_dir / "recordings"
 
 
 @asynccontextmanager
@@ -69,6 +82,7 @@ async def open_records(
             callees=Callees(store, keyring, accounts),
             contacts=Contacts(store, keyring, clock=clock),
             history=History(store),
+            recordings=Recordings(store, keyring, recordings_of(config), clock=clock),
             created=store.created,
         )
     finally:

@@ -19,6 +19,7 @@ from signaling.call_events import (
     OfferMade,
     OfferTaken,
     Rang,
+    RecordAsked,
     Rejected,
     Trickled,
 )
@@ -70,6 +71,7 @@ class Requests:
             "call.dtmf": (messages.CallDtmf, self._dtmf),
             "call.hold": (messages.CallRef, partial(self._hold, held=True)),
             "call.unhold": (messages.CallRef, partial(self._hold, held=False)),
+            "call.record": (messages.CallRecord, self._record),
             "media.offer": (messages.MediaOffer, self._offer),
             "media.answer": (messages.MediaAnswer, self._take_offer),
             "media.candidates": (messages.MediaCandidates, self._candidates),
@@ -190,6 +192,10 @@ class Requests:
     def _hold(self, session: Session, params: messages.CallRef, *, held: bool) -> Answer:
         mailbox = self._mailbox(session, params)
         return mailbox.ask(lambda request: HoldAsked(session.id, held, request))
+
+    def _record(self, session: Session, params: messages.CallRecord) -> Answer:
+        mailbox = self._mailbox(session, params)
+        return mailbox.ask(lambda request: RecordAsked(session.id, params.on, request))
 
     def _offer(self, session: Session, params: messages.MediaOffer) -> Answer:
         mailbox = self._mailbox(session, params)

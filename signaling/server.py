@@ -9,10 +9,12 @@ from aiohttp import web
 from media.addresses import host_addresses
 from media.engine import Security
 from media.music import find_music
+from media.ogg import seconds_of
 from signaling.admin_api import add_admin_api, admit_admin
 from signaling.api import add_api
 from signaling.call_api import add_call_api
 from signaling.call_figures import tell_figures
+from signaling.call_model import RecordPolicy
 from signaling.client_side import ClientSide
 from signaling.directory import RecordsDirectory
 from signaling.front import Front
@@ -20,6 +22,7 @@ from signaling.health import add_health
 from signaling.http import MAX_BODY, bearer_of, set_manners
 from signaling.lan import own_names
 from signaling.live_calls import LiveCalls
+from signaling.logins import Principal
 from signaling.media_side import MediaSide
 from signaling.metrics import Metrics
 from signaling.metrics_api import add_metrics
@@ -28,8 +31,10 @@ from signaling.phone_side import PhoneSide
 from signaling.provisioning import add_provisioning
 from signaling.push_reports import PushReports
 from signaling.pushing import Pushing
+from signaling.recording_api import add_recording_api
 from signaling.records import Records
 from signaling.removals import Missing, Resting, follow_removals
+from signaling.retention import keep_house
 from signaling.revocations import AccountRemoved, LoginRevoked, PasswordChanged, Revocation
 from signaling.shared.bus_memory import MemoryBus
 from signaling.shared.config import Config
@@ -57,6 +62,7 @@ class Server:
             self._media.engine,
             MemoryBus(),
             RecordsDirectory(records),
+            records.recordings,
         )
         self.live_calls = LiveCalls(self._switchboard.live)
         self._switchboard.on_end(self._metrics.ended)
@@ -106,11 +112,16 @@ class Server:
             trusted_proxies=http.trusted_proxies,
             failed=lambda: self._metrics.authentication_failed("password"),
         )
-        add_admin_api(app, records.history, self.live_calls, records.logins.authenticate)
-        add_provisioning(app, self._provisioning)
-        add_call_api(
-            app, self._switchboard, lambda request: records.logins.authenticate(bearer_of(request))
+        add_admin_api(
+            app,
+            records.history,
+            records.recordings,
+            self.live_calls,
+            records.logins.authenticate,
         )
+        add_provisioning(app, self._provisioning)
+        add_call_api(app, self._switchboard, self._authenticate)
+        add_recording_api(app, records.recordings, self._authenticate)
         add_health(app, is_ready=lambda: self._ready, counts=self.counts)
         add_metrics(
             app,
@@ -122,6 +133,9 @@ class Server:
         app.router.add_get("/ws", self._clients.hub.handle)
         add_pages(app)
         return app
+
+    async def _authenticate(self, request: web.Request) -> Principal:
+        return await self._records.logins.authenticate(bearer_of(request))
 
     async def _figures(self) -> bytes:
         self._metrics.show("wsphone_push_queue_jobs", await self._push_queue.waiting())
@@ -135,6 +149,10 @@ class Server:
             asyncio.create_task(self._clients.hub.keep_time(), name="hub clock"),
             asyncio.create_task(figures, name="figures"),
             asyncio.create_task(self._follow_removals(), name="removals"),
+            asyncio.create_task(
+                keep_house(self._records, days=self._config.history.days, seconds_of=seconds_of),
+                name="retention",
+            ),
         ]
         try:
             await self._media.start()
@@ -205,6 +223,7 @@ def _switching(config: Config, own_domains: frozenset[str]) -> Switching:
         emergency_numbers=config.calls.emergency_numbers,
         hold_music=find_music(config.calls.hold_music),
         srtp=Security(config.sip.srtp),
+        record=RecordPolicy(config.calls.record),
     )
 
 

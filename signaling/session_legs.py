@@ -18,6 +18,7 @@ from signaling.call_actions import (
     ShowHeld,
     ShowLateEnd,
     ShowOffer,
+    ShowRecording,
     ShowRinging,
     ShowWaking,
 )
@@ -29,6 +30,7 @@ from signaling.shared.messages import (
     CallHeld,
     CallIncoming,
     CallProgress,
+    CallRecording,
     CandidatesGiven,
     DtmfReceived,
     Event,
@@ -74,7 +76,7 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             return MediaOffered(call=call, media=media, offer=offer)
         case ShowCandidates(media=media, candidates=candidates, end=end):
             return CandidatesGiven(call=call, media=media, candidates=list(candidates), end=end)
-        case ShowDigits() | ShowHeld():
+        case ShowDigits() | ShowHeld() | ShowRecording():
             return _from_other_side(call, action)
         case ProposeChange() | RefuseChange() | SendPush() | RememberEnd():
             return None  # Phones have changes, and only who sleeps is pushed.
@@ -91,13 +93,15 @@ def translate(invitation: Invitation, action: LegAction, now: float) -> Event | 
             )
 
 
-def _from_other_side(call: str, action: ShowDigits | ShowHeld) -> Event:
-    """What whoever they talk with did."""
+def _from_other_side(call: str, action: ShowDigits | ShowHeld | ShowRecording) -> Event:
+    """What whoever they talk with did; a recording may be the server's doing."""
     match action:
         case ShowDigits(digits=digits):
             return DtmfReceived(call=call, digits=digits)
         case ShowHeld(held=held, by=by):
             return CallHeld(call=call, held=held, by=by.value)
+        case ShowRecording(on=on):
+            return CallRecording(call=call, on=on)
 
 
 def _answered(call: str, action: ShowEarly | ShowAnswer) -> Event:

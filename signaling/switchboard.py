@@ -13,7 +13,7 @@ from media.engine import MediaEngine, MediaEvent, Security
 from signaling import call_figures
 from signaling.call_actions import Finish, LegAction
 from signaling.call_events import Appeared, Event, Found, Stopped, Unroutable
-from signaling.call_model import Endpoint, EndpointKind, LegState, State
+from signaling.call_model import Endpoint, EndpointKind, LegState, RecordPolicy, State
 from signaling.call_record import info, left_info, record, recorded_info
 from signaling.call_state import Call
 from signaling.callees import Callee
@@ -21,6 +21,7 @@ from signaling.late_ends import LateEnds
 from signaling.mailbox import Invitation, LegPort, Mailbox, Services
 from signaling.media_link import MediaLink, event_from
 from signaling.push_rows import StoredTarget
+from signaling.record_link import RecordLink, Shelf
 from signaling.route import Nowhere, find_route
 from signaling.shared.bus import Bus, account_topic
 from signaling.shared.errors import Forbidden, NoSuchCall, TryAgain, WSPhoneError
@@ -76,6 +77,7 @@ class Switching:
     """The file that whoever is held hears."""
     srtp: Security = Security.OPTIONAL
     """How the sound of SIP phones is encrypted."""
+    record: RecordPolicy = RecordPolicy.NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,18 @@ class Switchboard:
     """Calls by their ids; sessions and phones reach them through `start`, `find` and `touch`."""
 
     def __init__(
-        self, settings: Switching, engine: MediaEngine, bus: Bus, directory: Directory
+        self,
+        settings: Switching,
+        engine: MediaEngine,
+        bus: Bus,
+        directory: Directory,
+        shelf: Shelf,
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._bus = bus
         self._directory = directory
+        self._shelf = shelf
         self._ports: dict[EndpointKind, LegPort] = {}
         self._sleepers: Sleepers | None = None
         self.late_ends = LateEnds(bus, self._tell)
@@ -173,10 +181,12 @@ class Switchboard:
             direct_allowed=settings.direct,
             music=settings.hold_music is not None,
             insists=settings.srtp is Security.OPTIONAL,
+            record=settings.record,
         )
         invitation = Invitation(call, party, to, time.time() + settings.ring_seconds)
         link = MediaLink(self._engine, state, settings.hold_music, srtp=settings.srtp)
-        mailbox = Mailbox(state, invitation, link, self._services)
+        recorder = RecordLink(self._engine, state, self._shelf)
+        mailbox = Mailbox(state, invitation, link, recorder, self._services)
         self._calls[call] = mailbox
         self._made_by[caller.account] += 1
         self._join(mailbox, caller.id)

@@ -242,3 +242,31 @@ hops = Table(
     Column("detail", Text, nullable=False),
     Index(None, "account"),
 )
+
+
+def _voice(name: str) -> Column[str]:
+    """One side of a recording, which holds its voice, and goes with either of them."""
+    return Column(name, Text, ForeignKey("accounts.id", ondelete="CASCADE"))
+
+
+# What was recorded of a call; the sound is in a file named by the id. A row without `seconds` is
+# being written, or was when the server died.
+recordings = Table(
+    "recordings",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("call", Text, nullable=False),
+    # The same, once the call is in the history; then it goes with that.
+    Column("history", Text, ForeignKey("calls.id", ondelete="CASCADE")),
+    _voice("caller"),
+    _voice("callee"),
+    Column("started_at", Float, nullable=False),
+    Column("seconds", Float),
+    # Of the plain bytes.
+    Column("size", Integer),
+    Column("sealed_key", LargeBinary, nullable=False),
+    Index(None, "call"),
+    Index(None, "history"),
+    Index(None, "caller"),
+    Index(None, "callee"),
+)

@@ -17,6 +17,7 @@ from signaling.call_actions import (
     ShowOffer,
     ShowRinging,
     ShowWaking,
+    StopRecording,
 )
 from signaling.call_events import (
     Accepted,
@@ -42,6 +43,10 @@ from signaling.call_events import (
     PeerHeld,
     PushReported,
     Rang,
+    RecordAsked,
+    RecordingBegan,
+    RecordingLost,
+    RecordingRefused,
     Rejected,
     Stopped,
     Unroutable,
@@ -90,6 +95,13 @@ class What(StrEnum):
     UNHELD = "unheld"
     CHANGE_REFUSED = "change_refused"
     """A phone does not want to be told by its session that it is held."""
+    RECORD_ASKED = "record_asked"
+    RECORD_OFF_ASKED = "record_off_asked"
+    RECORDING_BEGAN = "recording_began"
+    RECORDING_REFUSED = "recording_refused"
+    RECORDING_FAILED = "recording_failed"
+    """It ended by itself, and the call went on."""
+    RECORDING_ENDED = "recording_ended"
     PUSH_ASKED = "push_asked"
     """The queue was given a push; who takes it says what becomes of it."""
     PUSH_SENDING = "push_sending"
@@ -171,6 +183,10 @@ def _held(event: HoldAsked | PeerHeld) -> Note:
     return Note(What.HELD if event.held else What.UNHELD)
 
 
+def _record_asked(event: RecordAsked) -> Note:
+    return Note(What.RECORD_ASKED if event.on else What.RECORD_OFF_ASKED)
+
+
 def _kind(kind: PushKind) -> str:
     """What a push is for, where it is not for ringing."""
     return "" if kind is PushKind.CALL else kind.value
@@ -203,6 +219,11 @@ NOTES: dict[type[Event] | type[Action], Callable[[Any], Note | None]] = {
     HoldAsked: _held,
     PeerHeld: _held,
     ChangeRefused: lambda event: None if event.again else Note(What.CHANGE_REFUSED),
+    RecordAsked: _record_asked,
+    RecordingBegan: _says(What.RECORDING_BEGAN),
+    RecordingRefused: lambda event: Note(What.RECORDING_REFUSED, detail=word(str(event.error))),
+    RecordingLost: lambda event: Note(What.RECORDING_FAILED, detail=word(event.detail)),
+    StopRecording: _says(What.RECORDING_ENDED),
     SendPush: lambda action: Note(What.PUSH_ASKED, detail=_kind(action.kind)),
     PushReported: lambda event: push_note(event.provider, event.step, event.reason),
     WakingFailed: lambda event: Note(What.PUSH_GIVEN_UP, word(event.reason)),

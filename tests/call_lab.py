@@ -18,6 +18,8 @@ from signaling.call_actions import (
     MediaAction,
     OpenMedia,
     PlayMedia,
+    RecordAction,
+    RecordMedia,
     Refuse,
     ReofferMedia,
     Reply,
@@ -41,6 +43,8 @@ from signaling.call_events import (
     MediaReoffered,
     MediaUpdated,
     PushReported,
+    RecordingBegan,
+    RecordingRefused,
     TimePassed,
     TonesRefused,
     TonesSent,
@@ -48,7 +52,16 @@ from signaling.call_events import (
     UpdateRefused,
     WakingFailed,
 )
-from signaling.call_model import Endpoint, EndpointKind, Heard, Mode, Reach, State
+from signaling.call_model import (
+    Endpoint,
+    EndpointKind,
+    Heard,
+    Mode,
+    Reach,
+    RecordPolicy,
+    State,
+    Taping,
+)
 from signaling.call_setup import start
 from signaling.call_state import Call
 from signaling.shared.errors import WrongState
@@ -96,6 +109,8 @@ class Engine:
         self.hears: dict[tuple[str, int], Heard] = {}
         self.fails: Callable[[MediaAction], bool] = lambda action: False
         self.refusal = EndReason.INCOMPATIBLE
+        self.recorded: tuple[tuple[str, int], tuple[str, int]] | None = None
+        self.records = True
         self.open_refusal = EndReason.INCOMPATIBLE
 
     def perform(self, action: MediaAction) -> Event | None:
@@ -120,6 +135,19 @@ class Engine:
             case CloseMedia():
                 self.held.remove(key)
         return None
+
+    def record(self, action: RecordAction) -> Event | None:
+        if not isinstance(action, RecordMedia):
+            assert self.recorded is not None, "nothing is recorded that could be stopped"
+            self.recorded = None
+            return None
+        begins = self.recorded is None
+        self.recorded = ((action.leg, action.media), (action.other, action.other_media))
+        assert self.held.issuperset(self.recorded), f"{self.recorded} are not open"
+        if not self.records:
+            self.recorded = None
+            return RecordingRefused(WrongState("no room for another call", retry_after=10.0))
+        return RecordingBegan() if begins else None
 
     def _open(self, action: OpenMedia) -> Event:
         key = (action.leg, action.media)
@@ -173,6 +201,7 @@ class Lab:
         media: int = 1,
         direct: bool = True,
         music: bool = True,
+        record: RecordPolicy = RecordPolicy.NEVER,
         nowhere: EndReason | None = None,
     ) -> None:
         self.now = 1000.0
@@ -189,6 +218,7 @@ class Lab:
             ring_seconds=RING_SECONDS,
             direct_allowed=direct,
             music=music,
+            record=record,
             insists=True,
         )
         start(self.call)
@@ -290,6 +320,8 @@ class Lab:
                 self.answers[request] = action
             case FindEndpoints():
                 return self.route
+            case _ if isinstance(action, RecordAction):
+                return self.engine.record(action)
             case _ if isinstance(action, MediaAction):
                 return self.engine.perform(action)
             case _ if isinstance(action, LegAction):
@@ -312,6 +344,10 @@ class Lab:
         for leg in self.call.legs.values():
             held = {media for name, media in self.engine.held if name == leg.id}
             assert held == set(leg.engine)
+        assert (self.engine.recorded is not None) == (self.call.taping is Taping.ON)
+        if self.engine.recorded is not None and self.call.mode is Mode.ANCHORED:
+            talking = tuple((leg.id, leg.media) for leg in self.call.parties())
+            assert self.engine.recorded == talking, "other media is recorded than is joined"
         if self.state is State.TALKING and self.call.mode is Mode.ANCHORED:
             parties = self.call.parties()
             on_hold = any(leg.holds for leg in parties)
@@ -341,18 +377,27 @@ class Lab:
 
 
 def ringing(
-    *found: Endpoint, caller: Endpoint = ALICE, direct: bool = True, music: bool = True
+    *found: Endpoint,
+    caller: Endpoint = ALICE,
+    direct: bool = True,
+    music: bool = True,
+    record: RecordPolicy = RecordPolicy.NEVER,
 ) -> Lab:
-    lab = Lab(*(found or (tab("bob"),)), caller=caller, direct=direct, music=music)
+    found = found or (tab("bob"),)
+    lab = Lab(*found, caller=caller, direct=direct, music=music, record=record)
     assert lab.state is State.RINGING
     return lab
 
 
 def talking(
-    *found: Endpoint, caller: Endpoint = ALICE, direct: bool = True, music: bool = True
+    *found: Endpoint,
+    caller: Endpoint = ALICE,
+    direct: bool = True,
+    music: bool = True,
+    record: RecordPolicy = RecordPolicy.NEVER,
 ) -> Lab:
     """A call that the first of `found` answered."""
-    lab = ringing(*found, caller=caller, direct=direct, music=music)
+    lab = ringing(*found, caller=caller, direct=direct, music=music, record=record)
     lab.answer((found or (tab("bob"),))[0].id)
     assert lab.state is State.TALKING
     return lab

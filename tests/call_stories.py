@@ -31,11 +31,13 @@ from signaling.call_events import (
     PeerHeld,
     PushReported,
     Rang,
+    RecordAsked,
+    RecordingLost,
     Rejected,
     Trickled,
     WakingFailed,
 )
-from signaling.call_model import EndpointKind, Reach
+from signaling.call_model import EndpointKind, Reach, RecordPolicy
 from signaling.shared.push import Provider, Step
 from signaling.shared.reasons import EndReason
 from tests.call_lab import ALICE, Lab, candidate, phone, sleeper, tab
@@ -129,6 +131,8 @@ def steps(draw: st.DrawFn) -> tuple[str, Move]:
         "has changed": Changed(leg, "answer"),
         "holds": ask(lambda request: HoldAsked(leg, flag, request)),
         "holds by its session": PeerHeld(leg, media, flag),
+        "is to be recorded": ask(lambda request: RecordAsked(leg, flag, request)),
+        "is recorded no more": RecordingLost(leg, "the disk is full"),
         "agrees to a change": ChangeAgreed(leg, "answer"),
         "agrees to no change": ChangeRefused(leg, again=flag),
         "is pressed": KeyPressed(leg, "5", 160),
@@ -165,6 +169,7 @@ def stories(draw: st.DrawFn) -> Story:
     reach = draw(st.sampled_from(Reach))
     sleep = draw(st.sets(st.sampled_from(["tablet", "mobile", "device of bob"])))
     failing = draw(st.sets(st.integers(0, 12), max_size=2))
+    policy, records = draw(st.sampled_from(RecordPolicy)), draw(st.booleans())
     winner = draw(st.sampled_from((None, *LEGS)))
 
     def begin() -> Lab:
@@ -175,7 +180,8 @@ def stories(draw: st.DrawFn) -> Story:
             for device in sorted(sleep)
         ]
         here = (tab("bob", reach=reach), tab("desk"), third, *sleepers)
-        lab = Lab(*here, caller=caller, direct=kind != "anchored")
+        lab = Lab(*here, caller=caller, direct=kind != "anchored", record=policy)
+        lab.engine.records = records
         asked = iter(range(1_000_000))
         lab.engine.fails = lambda action: next(asked) in failing
         if winner is not None:

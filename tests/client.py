@@ -19,7 +19,7 @@ from aiohttp import (
 )
 from aiohttp.test_utils import TestServer
 
-from signaling.call_model import EndpointKind
+from signaling.call_model import EndpointKind, RecordPolicy
 from signaling.hub import Hub, HubSettings, Identity, Principal
 from signaling.people import People
 from signaling.requests import Method, Requests
@@ -34,6 +34,7 @@ from signaling.switchboard import Switchboard, Switching
 from signaling.turn import TurnServers
 from tests.exchange import Directory
 from tests.fake_engine import FakeEngine
+from tests.fake_shelf import FakeShelf
 
 SECONDS = 5.0
 RESUME_SECONDS = 30.0
@@ -75,6 +76,7 @@ class World:
         *,
         open_seconds: float = SECONDS,
         push: PushInfo | None = None,
+        record: RecordPolicy = RecordPolicy.NEVER,
         turn: TurnServers | None = None,
         more: Mapping[str, Method] | None = None,
         authenticate: Callable[[str], Awaitable[Principal]] | None = None,
@@ -82,13 +84,15 @@ class World:
     ) -> None:
         self.engine = FakeEngine()
         self.directory = Directory()
+        self.shelf = FakeShelf()
         self.office = Office(self.directory)
         self.sessions = Sessions(RESUME_SECONDS)
         self.board = Switchboard(
-            Switching({"example.org"}, 30.0, direct=True),
+            Switching({"example.org"}, 30.0, direct=True, record=record),
             self.engine,
             MemoryBus(),
             self.directory,
+            self.shelf,
         )
         self.board.connect(
             EndpointKind.SESSION,
@@ -101,6 +105,7 @@ class World:
                 RESUME_SECONDS,
                 open_seconds,
                 emergency_numbers=("112",),
+                records=record is RecordPolicy.ON_REQUEST,
                 push=push,
                 turn=turn or TurnServers(),
             ),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from signaling.call_actions import LegAction, Ring, ShowAnswer, ShowEnd
 from signaling.call_events import Accepted, Answered
-from signaling.call_model import Endpoint, EndpointKind
+from signaling.call_model import Endpoint, EndpointKind, RecordPolicy
 from signaling.callees import Callee
 from signaling.mailbox import Invitation, Mailbox
 from signaling.push_rows import StoredTarget
@@ -18,6 +18,7 @@ from signaling.shared.reasons import EndReason
 from signaling.switchboard import Switchboard, Switching
 from signaling.timeline import Hop
 from tests.fake_engine import FakeEngine
+from tests.fake_shelf import FakeShelf
 
 Kind = TypeVar("Kind", bound=LegAction)
 
@@ -120,18 +121,32 @@ class Directory:
 class Exchange:
     """`here` are the endpoints that can be reached now."""
 
-    def __init__(self, *here: Endpoint, ring_seconds: float = 30.0, direct: bool = True) -> None:
+    def __init__(
+        self,
+        *here: Endpoint,
+        ring_seconds: float = 30.0,
+        direct: bool = True,
+        record: RecordPolicy = RecordPolicy.NEVER,
+    ) -> None:
         self.engine = FakeEngine()
         self.directory = Directory()
+        self.shelf = FakeShelf()
         self.phones = Phones()
         self.here = list(here)
         self.own_domains = {"example.org"}
         self.bus = MemoryBus()
         self.board = Switchboard(
-            Switching(self.own_domains, ring_seconds, direct=direct, emergency_numbers=("112",)),
+            Switching(
+                self.own_domains,
+                ring_seconds,
+                direct=direct,
+                emergency_numbers=("112",),
+                record=record,
+            ),
             self.engine,
             self.bus,
             self.directory,
+            self.shelf,
         )
         for kind in EndpointKind:
             self.board.connect(kind, self.phones, self._endpoints(kind))

@@ -3,7 +3,15 @@
 import asyncio
 from collections.abc import Callable
 
-from media.engine import Direction, Figures, IceCandidate, MediaEvent, Profile, Security
+from media.engine import (
+    Direction,
+    Figures,
+    IceCandidate,
+    MediaEvent,
+    Profile,
+    Recorded,
+    Security,
+)
 from signaling.shared.errors import MediaError
 
 CODECS = ("opus/48000/2", "PCMU/8000")
@@ -17,6 +25,10 @@ class FakeEngine:
         self.secured: dict[str, Security] = {}
         self.asked: list[tuple[str, str]] = []
         self.fed: list[IceCandidate] = []
+        self.recorded: dict[str, tuple[str, str]] = {}
+        """What is recorded now, by the recording's name: the two legs."""
+        self.forgets = False
+        """Recordings that run are unknown here, as in another process."""
         self.trouble: dict[str, Exception] = {}
         self.gates: dict[str, asyncio.Event] = {}
         self._sinks: list[Callable[[MediaEvent], None]] = []
@@ -84,6 +96,19 @@ class FakeEngine:
     async def dtmf(self, leg: str, digits: str, duration_ms: int) -> None:
         await self._ask("dtmf", leg)
         self._check(leg)
+
+    async def record(self, recording: str, left: str, right: str, path: str, key: bytes) -> None:
+        await self._ask("record", left)
+        self._check(left)
+        self._check(right)
+        if self.forgets and recording in self.recorded:
+            raise MediaError("the recording's file cannot be made: File exists")
+        self.recorded[recording] = (left, right)
+
+    async def stop_recording(self, recording: str) -> Recorded | None:
+        await self._ask("stop_recording", self.recorded[recording][0])
+        del self.recorded[recording]
+        return Recorded(seconds=4.5, size=20_000)
 
     async def query(self, leg: str) -> Figures:
         await self._ask("query", leg)

@@ -65,7 +65,7 @@ async def desk(records: Records, exchange: Exchange) -> AsyncIterator[Desk]:
     app = web.Application()
     set_manners(app, Guard(host="0.0.0.0", port=80, allowed_origins=()))
     live = LiveCalls(exchange.board.live)
-    add_admin_api(app, records.history, live, records.logins.authenticate)
+    add_admin_api(app, records.history, records.recordings, live, records.logins.authenticate)
     async with TestClient(TestServer(app)) as client:
         yield Desk(client, records)
 

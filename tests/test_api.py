@@ -197,12 +197,14 @@ class TestAccount:
         alice = await records.accounts.find_named("alice")
         bob = await records.accounts.add("bob", PASSWORD)
         await records.history.write(call_between("1", alice, bob), timeline_between(alice, bob))
+        await records.recordings.begin("1", alice.id, bob.id)
         response = await client.get("/api/account/export", headers=bearer(answer))
         exported = await response.json()
         assert set(exported) == {
             *("account", "phones", "devices", "push_targets", "logins", "blocked", "contacts"),
-            "calls",
+            *("recordings", "calls"),
         }
+        assert [each["call"] for each in exported["recordings"]] == ["1"]
         assert exported["account"]["name"] == "alice"
         assert [each["id"] for each in exported["phones"]] == [phone["id"]]
         assert [each["device"] for each in exported["logins"]] == ["tab"]

@@ -1,6 +1,7 @@
 """Backups, from either database into either."""
 
 import gzip
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from signaling.shared.push import Provider, Target
 from tests.installation import PASSWORD, SECRET_KEY, Stored
 from tests.postgresql import PostgresServer
 from tests.test_history import call_between
+from tests.test_recordings import SOUND, recorded
 
 
 @pytest.fixture
@@ -57,6 +59,7 @@ async def fill(config: Config) -> None:
         aor = f"sip:{alice.address}"
         await records.contacts.replace(aor, [Contact(aor, "c", {"uri": "sip:x"}, 4e9)])
         await records.blocked.add(alice, "bob")
+        await recorded(records, alice, bob, "a call")
         await records.history.write(call_between("a call", alice, bob))
 
 
@@ -92,6 +95,19 @@ class TestRestoring:
         written = await write_backup(config, tmp_path / "backup", with_key=False)
         assert await restore_backup(elsewhere, tmp_path / "backup") == written
         await assert_is_as_filled(elsewhere)
+
+    async def test_recordings_are_copied_beside_it_and_open_again(
+        self, config: Config, elsewhere: Config, tmp_path: Path
+    ) -> None:
+        await fill(config)
+        await write_backup(config, tmp_path / "backup", with_key=False)
+        await restore_backup(elsewhere, tmp_path / "backup")
+        async with open_records(elsewhere) as records:
+            found = await records.recordings.of_call("a call")
+            with pytest.raises(OperatorError, match="No such file"):
+                await records.recordings.open(found)
+            shutil.copytree(config.data_dir / "recordings", elsewhere.data_dir / "recordings")
+            assert b"".join((await records.recordings.open(found)).read()) == SOUND
 
     async def test_it_moves_an_installation_to_postgresql(
         self, tmp_path: Path, postgresql: PostgresServer

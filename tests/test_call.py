@@ -50,6 +50,10 @@ from signaling.call_events import (
     PeerHeld,
     PushReported,
     Rang,
+    RecordAsked,
+    RecordingBegan,
+    RecordingLost,
+    RecordingRefused,
     Rejected,
     Stopped,
     TimePassed,
@@ -121,6 +125,10 @@ def one_of_each(leg: str) -> list[Event]:
         MediaReoffered(leg, 1, "sdp"),
         ChangeAgreed(leg, "answer"),
         ChangeRefused(leg, again=True),
+        RecordAsked(leg, on=True, request=906),
+        RecordingBegan(),
+        RecordingRefused(WrongState("no room")),
+        RecordingLost(leg, "the disk is full"),
         KeyPressed(leg, "5", 160),
         MediaUpdated(leg, 7, "sdp"),
         UpdateRefused(leg, 7),
@@ -184,7 +192,7 @@ class TestTable:
         for event in one_of_each("bob"):
             lab = ended(tab("bob"))
             kinds = {type(action).__name__ for action in advance(lab.call, event, lab.now)}
-            assert kinds <= {"Refuse", "CloseMedia"}
+            assert kinds <= {"Refuse", "CloseMedia", "StopRecording"}
 
 
 class TestStart:

@@ -17,6 +17,7 @@ from signaling.shared.model import Account
 from tests.installation import PASSWORD
 from tests.postgresql import PostgresServer
 from tests.test_history import call_between, timeline_between
+from tests.test_recordings import SOUND, recorded
 
 
 class Shell:
@@ -213,6 +214,42 @@ class TestCalls:
     def test_a_call_of_an_older_version_has_no_hops(self, shell: Shell) -> None:
         self.write_call(shell, with_timeline=False)
         assert shell.print("calls", "show", "call-1").endswith("\nIts hops were not kept.\n")
+
+    def test_what_was_recorded_is_saved_to_a_new_file(self, shell: Shell, tmp_path: Path) -> None:
+        self.write_call(shell)
+
+        async def record() -> None:
+            async with open_records(load(shell.config, environment={})) as records:
+                alice, bob = await records.accounts.all()
+                await recorded(records, alice, bob, "call-1")
+
+        asyncio.run(record())
+        out = tmp_path / "call.ogg"
+        words = ("calls", "recording", "CALL-1", "--out", str(out))
+        assert shell.print(*words) == (
+            f"4 s written to {out}: the caller on the left, the callee right\n"
+        )
+        assert out.read_bytes() == SOUND
+        assert out.stat().st_mode & 0o777 == 0o600
+        assert "File exists" in shell.refusal(*words, status=2)
+        assert "--out FILE" in shell.refusal(*words[:3], status=1)
+        assert "no recording of the call" in shell.refusal(
+            "calls", "recording", "x", "--out", str(out), status=1
+        )
+
+    def test_a_removed_person_leaves_no_recording(self, shell: Shell) -> None:
+        self.write_call(shell)
+
+        async def record() -> Path:
+            async with open_records(load(shell.config, environment={})) as records:
+                alice, bob = await records.accounts.all()
+                return await recorded(records, alice, bob, "call-1")
+
+        path = asyncio.run(record())
+        said = shell.print("backup", str(shell.config.with_name("backup")))
+        assert f"Recordings are not in it: copy {path.parent} as well" in said
+        shell.print("user", "remove", "bob")
+        assert not path.exists()
 
     def test_what_is_not_understood_is_said(self, shell: Shell) -> None:
         assert "no call 7 is kept" in shell.refusal("calls", "show", "7", status=1)

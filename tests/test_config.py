@@ -65,6 +65,9 @@ class TestSources:
             ring_seconds = 3
             resume_seconds = 2.5
             direct = "never"
+            record = "on_request"
+            [history]
+            days = 30
             """,
         )
         config = load(path, environment={})
@@ -75,7 +78,10 @@ class TestSources:
             trusted_proxies=(ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1")),
             allowed_origins=("https://phones.example.org", "http://[::1]:3000"),
         )
-        assert config.calls == Calls(ring_seconds=3, resume_seconds=2.5, direct="never")
+        assert config.calls == Calls(
+            ring_seconds=3, resume_seconds=2.5, direct="never", record="on_request"
+        )
+        assert config.history.days == 30
 
     def test_the_environment_wins_over_the_file(self, tmp_path: Path) -> None:
         path = written(tmp_path, "[http]\nport = 9000\n[calls]\nring_seconds = 10")
@@ -279,6 +285,9 @@ class TestRefusals:
             ("[calls]\nring_seconds = 0", "calls.ring_seconds", "from 1 to 600"),
             ("[calls]\nring_seconds = nan", "calls.ring_seconds", "from 1 to 600"),
             ('[calls]\ndirect = "yes"', "calls.direct", '"always" or "never"'),
+            ('[calls]\nrecord = "sometimes"', "calls.record", '"on_request" or "always"'),
+            ("[history]\ndays = 0", "history.days", "from 1 to 36500"),
+            ("[history]\ndays = 1.5", "history.days", "from 1 to 36500"),
             ('domain = ""', "domain", "a domain name"),
             ('domain = "-a.test"', "domain", "a domain name"),
             ('domain = "a..test"', "domain", "a domain name"),

@@ -35,6 +35,12 @@ class TestRefused:
         told = refusal(written(tmp_path, HEAD))
         assert "rtpengine needs media.rtpengine_urls" in told and "media.engine" in told
 
+    @pytest.mark.parametrize("more", ["workers = 2", '[calls]\nrecord = "always"'])
+    def test_what_it_does_not_do(self, tmp_path: Path, more: str) -> None:
+        text = f'{HEAD}rtpengine_urls = ["udp://127.0.0.1:2223"]\n{more}'
+        told = refusal(written(tmp_path, text))
+        assert "rtpengine" in told and more.split("\n")[-1].split()[0] in told
+
     def test_another_engine(self, tmp_path: Path) -> None:
         assert '"aiortc" or "rtpengine"' in refusal(written(tmp_path, '[media]\nengine = "janus"'))
 

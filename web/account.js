@@ -7,6 +7,7 @@ import { HttpError, LoginNeeded } from './errors.js';
 export const LOGGED_IN = 'wsphone.login';
 const LOCK = 'wsphone.refresh';
 const HTTP_MS = 15_000;
+const FILE_MS = 120_000;
 
 /**
  * @typedef {{
@@ -57,14 +58,15 @@ export class Account {
    * @type {import('./account_list.js').Ask}
    */
   ask = async (method, path, body) => {
-    try {
-      return await send(method, path, body, await this.token());
-    } catch (error) {
-      if (!(error instanceof HttpError) || error.status !== 401) throw error;
-      // It was good for the socket, which outlives it.
-      this.refused();
-      return await send(method, path, body, await this.token());
-    }
+    return await this.#withToken((token) => send(method, path, body, token));
+  };
+
+  /** A file of the HTTP API. Rejects as `ask` does. @param {string} path */
+  file = async (path) => {
+    return await this.#withToken(async (token) => {
+      const response = await exchange(path, { headers: bearer(token) }, FILE_MS);
+      return await response.blob();
+    });
   };
 
   /** The server did not take our access token. */
@@ -105,6 +107,18 @@ export class Account {
     }
   }
 
+  /** @template T @param {(token: string) => Promise<T>} work @returns {Promise<T>} */
+  async #withToken(work) {
+    try {
+      return await work(await this.token());
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.status !== 401) throw error;
+      // It was good for the socket, which outlives it.
+      this.refused();
+      return await work(await this.token());
+    }
+  }
+
   /** @param {Tokens} tokens */
   async #keep({ token, refresh_token, account }) {
     this.isAdmin = account?.is_admin ?? false;
@@ -124,16 +138,25 @@ function post(path, body, token = null) {
  * @returns {Promise<any>}
  */
 async function send(method, path, body, token = null) {
-  /** @type {Record<string, string>} */
-  const headers = { 'Content-Type': 'application/json' };
-  if (token) headers.Authorization = `Bearer ${token}`;
-  const signal = AbortSignal.timeout(HTTP_MS);
-  const sent = fetch(path, { method, headers, body: body && JSON.stringify(body), signal });
+  const headers = { 'Content-Type': 'application/json', ...bearer(token) };
+  const asked = { method, headers, body: body && JSON.stringify(body) };
+  const response = await exchange(path, asked, HTTP_MS);
+  return response.status === 204 ? null : await response.json();
+}
+
+/** @param {string | null} token @returns {Record<string, string>} */
+function bearer(token) {
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+/** @param {string} path @param {RequestInit} asked @param {number} timeoutMs of all of it */
+async function exchange(path, asked, timeoutMs) {
+  const sent = fetch(path, { ...asked, signal: AbortSignal.timeout(timeoutMs) });
   const response = await sent.catch(() => {
     throw new HttpError(0);
   });
   if (!response.ok) throw new HttpError(response.status, retryAfter(response));
-  return response.status === 204 ? null : await response.json();
+  return response;
 }
 
 /** @param {Response} response @returns {number | null} */

@@ -76,7 +76,7 @@ class App {
       people: this.people,
       lists: this.lists,
       emergency: this.#emergency,
-      serverCalls: new ServerCalls(this.#account.ask),
+      serverCalls: new ServerCalls(this.#account.ask, this.#account.file),
       isAdmin: () => this.#account.isAdmin,
       wake: this.wake,
       spoken: () => this.#spoken(),

@@ -5,6 +5,7 @@ import { Hold } from './hold.js';
 import { KeysHeard } from './keys_heard.js';
 import { Media } from './media.js';
 import { closeMicrophone } from './microphone.js';
+import { Recording } from './recording.js';
 
 /**
  * outgoing:  trying ──> ringing ──> talking ──> ended
@@ -79,6 +80,10 @@ export class Call {
     this.hold = new Hold({
       ask: (method) => deps.request(method, { call: this.id }),
       changed: () => this.#soundFollows(),
+    });
+    this.recording = new Recording({
+      ask: (on) => deps.request('call.record', { call: this.id, on }),
+      changed: () => deps.changed(this),
     });
     /** What the other side pressed just now. */
     this.keysHeard = new KeysHeard(() => deps.changed(this));
@@ -254,6 +259,7 @@ export class Call {
    */
   async recover(listed) {
     this.hold.restore(listed.held_by ?? [], this.side);
+    this.recording.heard(listed.recording ?? false);
     if (listed.state === 'ended' || listed.reason) {
       this.end(listed.reason ?? 'error', listed.by ?? 'server', listed.seconds ?? 0);
     } else if (listed.state === 'talking') {

@@ -3,7 +3,7 @@
 import { shown } from './address.js';
 import { find, mark, say } from './dom.js';
 import { SoundView } from './sound_view.js';
-import { durationText, reasonText, stateText, texts } from './texts.js';
+import { durationText, reasonText, recordingText, stateText, texts } from './texts.js';
 
 /** @typedef {import('./call.js').Call} Call */
 /** @typedef {import('./phone.js').Phone} Phone */
@@ -28,6 +28,8 @@ export class CallView {
   #hold = find('hold', HTMLButtonElement);
   #holdLabel = find('hold-label', HTMLElement);
   #holdIcon = find('hold-icon', SVGUseElement);
+  #record = find('record', HTMLButtonElement);
+  #recorded = find('call-recorded', HTMLElement);
   #keypadToggle = find('keypad-toggle', HTMLButtonElement);
   #hangup = find('hangup', HTMLButtonElement);
   #redial = find('redial', HTMLButtonElement);
@@ -50,6 +52,9 @@ export class CallView {
     this.#actions = actions;
     this.#mute.addEventListener('click', () => this.toggleMute());
     this.#hold.addEventListener('click', () => this.toggleHold());
+    this.#record.addEventListener('click', () => {
+      phone.active?.recording.toggle().catch(actions.failed);
+    });
     this.#keypadToggle.addEventListener('click', actions.toggleKeypad);
     this.#hangup.addEventListener('click', () => phone.active?.hangUp());
     this.#redial.addEventListener('click', () => {
@@ -78,12 +83,14 @@ export class CallView {
     mark(this.#section, 'state', call.state);
     mark(this.#section, 'sound', call.sound);
     mark(this.#section, 'hold', call.hold.by);
+    mark(this.#section, 'recorded', call.recording.on && !over ? 'yes' : null);
     mark(this.#section, 'reason', call.reason);
     mark(this.#section, 'by', call.by);
     say(this.#initials, initials);
     say(this.#peer, title);
     say(this.#detail, detail);
     say(this.#state, stateText(call, title));
+    say(this.#recorded, over ? '' : recordingText(call.recording));
     say(this.#reason, over ? reasonText(call) : '');
     this.#reason.hidden = !over;
     this.#controls.hidden = over;
@@ -106,6 +113,9 @@ export class CallView {
     this.#hold.setAttribute('aria-pressed', String(call.hold.ours));
     this.#holdIcon.setAttribute('href', call.hold.ours ? '#i-resume' : '#i-pause');
     say(this.#holdLabel, call.hold.ours ? texts.unhold : texts.hold);
+    this.#record.hidden = !this.#phone.records;
+    this.#record.disabled = !talking || call.recording.asking;
+    this.#record.setAttribute('aria-pressed', String(call.recording.on));
     this.#keypadToggle.disabled = !talking;
     this.#keypadToggle.setAttribute('aria-expanded', String(talking && keypadOpen));
     this.#hangup.disabled = call.pending === 'leave';

@@ -43,6 +43,8 @@ export class Phone {
   /** @param {PhoneDeps} deps */
   constructor(deps) {
     this.#deps = deps;
+    /** Whether the server lets a call be recorded. */
+    this.records = false;
     /** The call that ended last, until it is dismissed or another begins. @type {Call | null} */
     this.ended = null;
     for (const snapshot of deps.store.calls) this.#add(snapshot);
@@ -174,6 +176,7 @@ export class Phone {
   /** @param {import('./protocol.js').Opened} opened @param {boolean} reloaded the page is new */
   opened(opened, reloaded) {
     this.#learn(opened.ice_servers);
+    this.records = (opened.server.features ?? []).includes('record');
     if (opened.resumed && !reloaded) return this.nudge();
     for (const call of this.calls()) {
       const listed = opened.calls.find((entry) => entry.call === call.id);
@@ -194,6 +197,8 @@ export class Phone {
         return call.answered(params);
       case 'call.held':
         return call.hold.heard(params.held);
+      case 'call.recording':
+        return call.recording.heard(params.on);
       case 'call.dtmf':
         return call.keysHeard.add(params.digits);
       case 'call.figures':

@@ -26,6 +26,7 @@
  * @typedef {{
  *   call: string, state?: string, media?: number,
  *   reason?: string, code?: number, by?: string, seconds?: number, held_by?: string[],
+ *   recording?: boolean,
  * }} ListedCall
  */
 
@@ -33,7 +34,10 @@
  * @typedef {Place & {
  *   resumed: boolean, account: Account, ping_seconds: number, resume_seconds: number,
  *   ice_servers: RTCIceServer[], calls: ListedCall[],
- *   server: { emergency_numbers: string[], push: { webpush_key: string | null } | null },
+ *   server: {
+ *     features: string[], emergency_numbers: string[],
+ *     push: { webpush_key: string | null } | null,
+ *   },
  * }} Opened
  */
 

@@ -26,16 +26,23 @@
  * }} Branch
  */
 
-/** @typedef {ServerCall & { branches: Branch[], hops: Hop[] }} CallReport */
+/**
+ * `recorded_seconds` is 0 for a call that was not recorded.
+ * @typedef {ServerCall & { branches: Branch[], hops: Hop[], recorded_seconds: number }} CallReport
+ */
 
 const MOST = 100;
 
 export class ServerCalls {
   #ask;
+  #file;
 
-  /** @param {import('./account_list.js').Ask} ask */
-  constructor(ask) {
+  /**
+   * @param {import('./account_list.js').Ask} ask @param {(path: string) => Promise<Blob>} file
+   */
+  constructor(ask, file) {
     this.#ask = ask;
+    this.#file = file;
   }
 
   /** The newest first. Rejects as `ask` does. @returns {Promise<ServerCall[]>} */
@@ -46,5 +53,10 @@ export class ServerCalls {
   /** Rejects as `ask` does. @param {string} call @returns {Promise<CallReport>} */
   async report(call) {
     return await this.#ask('GET', `/api/admin/calls/${encodeURIComponent(call)}`);
+  }
+
+  /** The sound of all that was recorded. Rejects as `ask` does. @param {string} call */
+  async recording(call) {
+    return await this.#file(`/api/calls/${encodeURIComponent(call)}/recording`);
   }
 }

@@ -76,6 +76,12 @@ export function stateText(call, name) {
   return call.direction === 'incoming' ? texts.connecting : texts.progress[call.progress];
 }
 
+/** What both sides are told. @param {import('./recording.js').Recording} recording */
+export function recordingText({ on, over }) {
+  if (on) return texts.recorded;
+  return over ? texts.recordingOver : '';
+}
+
 /**
  * How a call ended, as much as the sentence needs.
  * @typedef {{

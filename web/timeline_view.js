@@ -2,6 +2,7 @@
 
 import { fill, find, make, mark, say, symbol } from './dom.js';
 import { axis, lane } from './lanes.js';
+import { RecordingPlayer } from './recording_player.js';
 import { durationText, secondsText, texts, whenText } from './texts.js';
 
 /** @typedef {import('./server_calls.js').ServerCall} ServerCall */
@@ -32,6 +33,8 @@ const TONES = /** @type {Record<string, string>} */ ({
   push_failed: 'bad',
   push_dropped: 'bad',
   push_given_up: 'bad',
+  recording_refused: 'bad',
+  recording_failed: 'bad',
   stopped: 'bad',
 });
 
@@ -46,6 +49,7 @@ export class TimelineView {
   #list = find('all-calls-list', HTMLElement);
   #timeline = find('timeline', HTMLElement);
   #title = find('timeline-title', HTMLElement);
+  #player;
   #source;
   #isAdmin;
   #shown = false;
@@ -63,6 +67,7 @@ export class TimelineView {
   /** @param {import('./server_calls.js').ServerCalls} source @param {() => boolean} isAdmin */
   constructor(source, isAdmin) {
     this.#source = source;
+    this.#player = new RecordingPlayer(source);
     this.#isAdmin = isAdmin;
     this.#ownButton.addEventListener('click', () => this.#choose(false));
     this.#allButton.addEventListener('click', () => this.#choose(true));
@@ -102,6 +107,7 @@ export class TimelineView {
     this.#words.hidden = !this.#words.textContent;
     const entries = this.#calls.map((call) => ({ key: call.id, ...call }));
     fill(this.#list, entries, (call) => [this.#row(call)]);
+    this.#player.show(this.#report);
     if (this.#report) renderReport(this.#report, this.#title);
   }
 

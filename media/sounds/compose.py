@@ -1,4 +1,5 @@
-"""Composes hold.wav, the music that waiting people hear; `python -m media.sounds.compose` again."""
+"""Composes the sounds that are shipped: hold.wav, the music that waiting people hear, and
+recorded.wav, the tone that says a call is recorded; `python -m media.sounds.compose` again."""
 
 import math
 import wave
@@ -7,6 +8,10 @@ from pathlib import Path
 RATE = 16_000
 SECONDS = 9
 FILE = Path(__file__).with_name("hold.wav")
+TONE_FILE = Path(__file__).with_name("recorded.wav")
+# As beeps that warn of a recorder are; whole periods in every 5 ms, so it may stop and go on.
+_TONE_HZ = 1_400
+_TONE_PEAK = 5_000
 
 # Four chords, each over its bass, in semitones from A (220 Hz): F, C, D minor, B flat.
 _CHORDS = (
@@ -55,11 +60,19 @@ def _strike(mix: list[float], at: float, tone: int, strength: float) -> None:
         mix[(first + index) % len(mix)] += level * wave_form
 
 
+def tone() -> bytes:
+    """A second of one note, as PCM like `compose`."""
+    turn = 2 * math.pi * _TONE_HZ / RATE
+    samples = (round(_TONE_PEAK * math.sin(turn * index)) for index in range(RATE))
+    return b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)
+
+
 def main() -> None:
-    """Write the file anew."""
-    with wave.open(str(FILE), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes(compose())
+    """Write the files anew."""
+    for path, sound in ((FILE, compose()), (TONE_FILE, tone())):
+        with wave.open(str(path), "wb") as file:
+            file.setparams((1, 2, RATE, 0, "NONE", ""))
+            file.writeframes(sound)
 
 
 if __name__ == "__main__":

@@ -1,21 +1,19 @@
 """The configuration: its keys, bounds and defaults, read from a file and the environment."""
 
-import difflib
 import ipaddress
 import os
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from signaling.shared import config_values as allowed
 from signaling.shared.config_keys import KEYS, SECTIONS, TYPES
+from signaling.shared.config_sources import Given, read_environment, read_file
 from signaling.shared.config_values import POSTGRESQL, SQLITE, is_address
 from signaling.shared.errors import ConfigError
 
 DEFAULT_FILE = Path("wsphone.toml")
-_PREFIX = "WSPHONE_"
 
 
 # The best known ones that hardly anybody gives to a desk.
@@ -148,10 +146,18 @@ class Calls:
     ring_seconds: float = 45
     resume_seconds: float = 30
     direct: Literal["always", "never"] = "always"
+    # Which calls are recorded; both sides are told. "on_request": when one of them asks.
+    record: Literal["never", "on_request", "always"] = "never"
     # What whoever is held hears: "default" is shipped, "none" is silence; else a WAV file.
     hold_music: str = "default"
     # As people dial them; refused with words that say so, as no trunk carries them.
     emergency_numbers: tuple[str, ...] = EMERGENCY_NUMBERS
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    # How long calls are kept after their end, with their recordings.
+    days: int = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +177,7 @@ class Config:
     redis: Redis = Redis()
     push: Push = Push()
     calls: Calls = Calls()
+    history: History = History()
 
     @property
     def database_url(self) -> str:
@@ -191,10 +198,10 @@ def load(path: Path | None = None, *, environment: Mapping[str, str] | None = No
 
     Raises ConfigError. A relative path counts from the directory of the file that names it.
     """
-    values: dict[str, _Given] = {}
+    values: dict[str, Given] = {}
     if path is not None or DEFAULT_FILE.exists():
-        values.update(_read_file(path or DEFAULT_FILE))
-    values.update(_read_environment(os.environ if environment is None else environment))
+        values.update(read_file(path or DEFAULT_FILE))
+    values.update(read_environment(os.environ if environment is None else environment))
     checked = {name: _check(name, given) for name, given in values.items()}
     config = _build(checked)
     _check_together(config, values)
@@ -206,95 +213,7 @@ def is_loopback(host: str) -> bool:
     return host == "localhost" or (is_address(host) and ipaddress.ip_address(host).is_loopback)
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A value as it was found, and where."""
-
-    value: object
-    place: str
-
-
-def _read_file(path: Path) -> dict[str, _Given]:
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: is not TOML: {error}") from error
-    found = {}
-    for name, value in _flatten(table, path, ""):
-        if name not in KEYS:
-            raise ConfigError(f"{path}: {name}: there is no such key{_nearest(name, KEYS)}")
-        if KEYS[name].is_path and isinstance(value, str) and value:
-            value = str(path.parent / value)
-        found[name] = _Given(value, f"{path}: {name}")
-    return found
-
-
-def _flatten(table: dict[str, Any], path: Path, section: str) -> Iterator[tuple[str, object]]:
-    for key, value in table.items():
-        name = section + key
-        if isinstance(value, dict):
-            yield from _flatten(value, path, f"{name}.")
-        elif name in SECTIONS:
-            raise ConfigError(f"{path}: {name}: is a section; write [{name}] and its keys below")
-        else:
-            yield name, value
-
-
-def _read_environment(environment: Mapping[str, str]) -> dict[str, _Given]:
-    variables = {_PREFIX + name.upper().replace(".", "__"): name for name in KEYS}
-    from_file = {
-        f"{variable}_FILE": name for variable, name in variables.items() if KEYS[name].is_secret
-    }
-    found: dict[str, _Given] = {}
-    for variable in sorted(environment):
-        if not variable.startswith(_PREFIX):
-            continue
-        name = variables.get(variable) or from_file.get(variable)
-        place = f"environment: {variable}"
-        if name is None:
-            raise ConfigError(f"{place}: there is no such key{_nearest(variable, variables)}")
-        if name in found:
-            raise ConfigError(f"{place}: is given twice, also without _FILE; keep one")
-        text = environment[variable]
-        if variable in from_file:
-            text = _read_secret(Path(text), place)
-        found[name] = _Given(_from_text(KEYS[name].kind, text), place)
-    return found
-
-
-def _read_secret(path: Path, place: str) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ConfigError(f"{place}: {path} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{place}: {path} is not UTF-8 text") from error
-
-
-def _from_text(kind: str, text: str) -> object:
-    """What TOML would have given for `text`; the text itself where it cannot be that."""
-    if kind == "list":
-        return [part.strip() for part in text.split(",") if part.strip()]
-    try:
-        if kind == "integer":
-            return int(text)
-        if kind == "number":
-            return float(text)
-    except ValueError:
-        pass
-    return text
-
-
-def _nearest(name: str, names: Mapping[str, object]) -> str:
-    close = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {close[0]}?" if close else f"; the keys are {', '.join(names)}"
-
-
-def _check(name: str, given: _Given) -> object:
+def _check(name: str, given: Given) -> object:
     key = KEYS[name]
     value = given.value
     if key.is_secret and key.kind == "list" and isinstance(value, str):
@@ -329,11 +248,12 @@ def _build(values: dict[str, object]) -> Config:
             **parts["push"],
         ),
         calls=Calls(**parts["calls"]),
+        history=History(**parts["history"]),
         **parts[""],
     )
 
 
-def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
+def _check_together(config: Config, values: Mapping[str, Given]) -> None:
     """Refuse values that are each in bounds and do not fit each other."""
 
     def place(*names: str) -> str:
@@ -357,19 +277,36 @@ def _check_together(config: Config, values: Mapping[str, _Given]) -> None:
             f"{place('media.workers')}: the ports {media.port_min} to {media.port_max} are"
             f" {pairs} pairs, less than one for each process; widen the range"
         )
-    if media.engine == "rtpengine" and not media.rtpengine_urls:
-        raise ConfigError(
-            f"{place('media.engine')}: rtpengine needs media.rtpengine_urls as well, the ng ports"
-            ' of its instances, such as ["udp://127.0.0.1:2223"]'
-        )
     if media.port_min <= config.sip.port <= media.port_max:
         raise ConfigError(
             f"{place('sip.port', 'media.port_min', 'media.port_max')}: sip.port {config.sip.port}"
             f" lies within media.port_min to media.port_max; choose one outside"
         )
+    _check_rtpengine(config, place)
     _check_turn(config.turn, place)
     _check_push(config, place)
     _check_joined(config, place)
+
+
+def _check_rtpengine(config: Config, place: Callable[..., str]) -> None:
+    media = config.media
+    if media.engine != "rtpengine":
+        return
+    if not media.rtpengine_urls:
+        raise ConfigError(
+            f"{place('media.engine')}: rtpengine needs media.rtpengine_urls as well, the ng ports"
+            ' of its instances, such as ["udp://127.0.0.1:2223"]'
+        )
+    if media.workers:
+        raise ConfigError(
+            f"{place('media.workers')}: rtpengine carries the sound by itself; leave media.workers"
+            " out, and name more instances in media.rtpengine_urls"
+        )
+    if config.calls.record != "never":
+        raise ConfigError(
+            f"{place('calls.record')}: rtpengine hands us no sound to record; say"
+            ' media.engine = "aiortc", or calls.record = "never"'
+        )
 
 
 def _check_turn(turn: Turn, place: Callable[..., str]) -> None:

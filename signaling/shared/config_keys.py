@@ -150,6 +150,14 @@ KEYS: dict[str, Key] = {
     ),
     "calls.hold_music": Key("text", allowed.music, '"default", "none" or a WAV file', is_path=True),
     "calls.direct": Key("text", allowed.one_of("always", "never"), '"always" or "never"'),
+    "calls.record": Key(
+        "text",
+        allowed.one_of("never", "on_request", "always"),
+        '"never", "on_request" or "always"',
+    ),
+    "history.days": Key(
+        "integer", allowed.between(1, 36_500), "a number of days from 1 to 36500, a century"
+    ),
 }
 # With what they lie in: `push.apns` brings `push`.
 SECTIONS = frozenset(

@@ -85,6 +85,11 @@ class CallReject(Struct):
     reason: Literal["declined", "busy"] = "declined"
 
 
+class CallRecord(Struct):
+    call: UUID
+    on: bool
+
+
 class CallDtmf(Struct):
     call: UUID
     n: Annotated[int, Meta(ge=0, le=1_000_000)]
@@ -156,11 +161,13 @@ class CallInfo(Struct):
     code: int | None = None
     by: str | None = None
     held_by: list[str] = []
+    recording: bool = False
 
 
 class ServerInfo(Struct):
     """What the server can do, and cannot.
 
+    `features` has "push" where it wakes devices, and "record" where it records on request.
     `emergency_numbers` are those that it cannot reach: a client says so before it calls. `push` is
     null where it wakes nobody.
     """
@@ -306,6 +313,14 @@ class CallHeld(Struct):
     by: str
 
 
+class CallRecording(Struct):
+    """The call is recorded from now on, or not any more."""
+
+    method: ClassVar[str] = "call.recording"
+    call: str
+    on: bool
+
+
 class StreamFigures(Struct):
     """One direction of a call since it began; null is what its receiver has not told yet.
 
@@ -355,6 +370,7 @@ Event = (
     | CandidatesGiven
     | DtmfReceived
     | CallHeld
+    | CallRecording
     | CallEnded
 )
 

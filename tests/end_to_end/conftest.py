@@ -58,9 +58,12 @@ async def sounds(tmp_path_factory: pytest.TempPathFactory) -> Sounds:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """The server that most tests call through: alice, bob and carol, rings of five seconds."""
+    """The server that most tests call through: alice, bob and carol, rings of five seconds.
+
+    Calls are recorded if somebody asks.
+    """
     folder = tmp_path_factory.mktemp("server")
-    async with running_server(folder, (ALICE, BOB, CAROL)) as running:
+    async with running_server(folder, (ALICE, BOB, CAROL), record="on_request") as running:
         yield running
 
 

@@ -33,6 +33,7 @@ workers = {workers}
 [calls]
 ring_seconds = {ring_seconds}
 resume_seconds = {resume_seconds}
+record = "{record}"
 """
 
 
@@ -98,6 +99,7 @@ def write_configuration(
     *,
     ring_seconds: float = 5,
     resume_seconds: float = 5,
+    record: str = "never",
     workers: int = 0,
     media: str = "",
 ) -> Path:
@@ -108,6 +110,7 @@ def write_configuration(
             ports=ports,
             ring_seconds=ring_seconds,
             resume_seconds=resume_seconds,
+            record=record,
             workers=workers,
             media=media,
         )
@@ -138,8 +141,15 @@ async def add_phones(configuration: Path, people: Iterable[Person]) -> None:
 class Server:
     """A running `wsphone run`; `ports` says where it listens, on loopback."""
 
-    def __init__(self, program: Program, ports: Ports, http: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        program: Program,
+        ports: Ports,
+        http: aiohttp.ClientSession,
+        data_dir: Path | None = None,
+    ) -> None:
         self.ports = ports
+        self.data_dir = data_dir
         self.program = program
         self._http = http
 
@@ -156,6 +166,16 @@ class Server:
         async with self._http.get(f"{self.url}/healthz", params={"counts": "1"}) as response:
             counts: dict[str, int] = await response.json()
         return {**counts, "descriptors": len(os.listdir(f"/proc/{self.program.pid}/fd"))}
+
+    async def download(self, person: Person, path: str) -> bytes:
+        """What somebody gets who logs in for it."""
+        login = {"username": person.name, "password": person.password}
+        async with self._http.post(f"{self.url}/api/login", json=login) as response:
+            token = (await response.json())["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self._http.get(f"{self.url}{path}", headers=headers) as response:
+            assert response.status == 200, await response.text()
+            return await response.read()
 
     def resident_kilobytes(self) -> int:
         """The memory it occupies (VmRSS, proc(5))."""
@@ -188,6 +208,7 @@ async def running_server(
     *,
     ring_seconds: float = 5,
     resume_seconds: float = 5,
+    record: str = "never",
     ports: Ports | None = None,
     workers: int = 0,
     media: str = "",
@@ -209,6 +230,7 @@ async def running_server(
         ports,
         ring_seconds=ring_seconds,
         resume_seconds=resume_seconds,
+        record=record,
         workers=workers,
         media=media,
     )
@@ -222,7 +244,7 @@ async def running_server(
             "run", "--config", str(configuration), module=module, settings=settings
         )
         try:
-            server = Server(program, ports, http)
+            server = Server(program, ports, http, folder / "var")
             await server.ready()
             yield server
             if program.leftovers():

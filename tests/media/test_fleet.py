@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from media.settings import MediaSettings
 from media.wire import framed
 from media.worker_link import WorkerLink
 from signaling.shared.errors import MediaError, OperatorError, TryAgain
+from signaling.shared.sealed_file import SealedReader
 from tests.media.harness import BROWSER_CODECS, PCMU, Events, browser_calls_phone, quick, talk
 from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone
 
@@ -141,6 +143,25 @@ class TestLoad:
             with pytest.raises(TryAgain) as refusal:
                 await fleet.join("b1", "b2")
             assert refusal.value.retry_after > 0
+
+
+class TestRecording:
+    async def test_it_ends_where_it_began_though_its_legs_are_closed(
+        self, fleet: Fleet, tmp_path: Path
+    ) -> None:
+        path, key = tmp_path / "x", bytes(range(32))
+        async with Phone() as one, Phone() as two:
+            for leg, phone in (("1", one), ("2", two)):
+                offer = phone.description(*PCMU)
+                await fleet.open("c", leg, Profile.RTP, offer=offer)
+            await fleet.join("1", "2")
+            await fleet.record("r", "1", "2", str(path), key)
+            for leg in ("1", "2"):
+                await fleet.close(leg)
+            recorded = await fleet.stop_recording("r")
+        assert recorded is not None
+        assert SealedReader(path, key).size == recorded.size
+        assert await fleet.stop_recording("r") is None
 
 
 class TestDeath:

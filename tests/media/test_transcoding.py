@@ -59,8 +59,15 @@ class Talker:
             at = (number - first) * size
             payload = self._encoder.encode(pcm[at : at + size])
             if number not in lost:
-                stamp = number * self.clock // 50
-                self.phone.send(rtp(self.number, number, payload, timestamp=stamp))
+                self._send(payload, number)
+
+    def say(self, pcm: bytes, number: int) -> None:
+        """The number-th frame, now."""
+        self._send(self._encoder.encode(pcm), number)
+
+    def _send(self, payload: bytes, number: int) -> None:
+        stamp = number * self.clock // 50
+        self.phone.send(rtp(self.number, number, payload, timestamp=stamp))
 
     async def hear(self, packets: int, *, whole: bool = True) -> bytes:
         """The sound of the next packets, which have to be in order and, if `whole`, gapless."""

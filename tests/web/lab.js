@@ -115,6 +115,10 @@ export class Switch {
         this.tell(other, 'call.held', { call, held: method === 'call.hold', by });
         return {};
       }
+      case 'call.record':
+        if (this.recordFails) throw new RpcError({ code: -32001, message: 'not here' });
+        for (const party of Object.keys(this.#phones)) this.tell(party, 'call.recording', params);
+        return {};
       case 'media.candidates':
         this.tell(other, method, params);
         return {};

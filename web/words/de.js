@@ -48,6 +48,9 @@ export const de = {
   unmute: 'Laut',
   hold: 'Halten',
   unhold: 'Weiter',
+  record: 'Aufnahme',
+  recorded: 'Dieser Anruf wird aufgezeichnet',
+  recordingOver: 'Die Aufzeichnung ist beendet',
   held: {
     us: (_name) => 'Gehalten',
     them: (name) => `Gehalten von ${name}`,

@@ -50,6 +50,9 @@ export const en = {
   unmute: 'Unmute',
   hold: 'Hold',
   unhold: 'Resume',
+  record: 'Record',
+  recorded: 'This call is recorded',
+  recordingOver: 'The recording has ended',
   held: {
     us: (/** @type {string} */ _name) => 'On hold',
     them: (/** @type {string} */ name) => `On hold by ${name}`,
