@@ -161,11 +161,12 @@ class Side:
             return
         self.heard_at = now = time.monotonic()
         self._incoming.note(buffer, now, timed=kind == AUDIO)
-        finished = self._hear_event(length, now) if kind == EVENT else ()
+        finished = self._hear_event(length, now) if kind == EVENT else None
         if self.sink is not None:
             self.sink.put(length, kind, now)
-        # Last, since a listener may use the buffer.
-        self._report(finished)
+        if finished:
+            # Last, since a listener may use the buffer.
+            self._report(finished)
 
     def put(self, length: int, kind: int, now: float) -> None:
         """Send the joined leg's packet on to the peer; audio waits while we send digits."""

@@ -51,8 +51,8 @@ LAYERS: dict[str, dict[Layer, str]] = {
     "media": {
         Layer.ENTRY: "worker",
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet music player ports reporter
-            rtp_leg rtp_shield side sounds/* srtp watch webrtc_leg worker_link
+            addresses aiortc_engine aiortc_hooks bridge datagrams dtls_rtp fleet music player ports
+            reporter rtp_leg rtp_shield side sounds/* srtp watch webrtc_leg worker_link
         """,
         Layer.CORE: """
             candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
