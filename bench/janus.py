@@ -7,14 +7,13 @@ from pathlib import Path
 from aiohttp import web
 from playwright.async_api import Browser, Page
 
+from bench.subject import ADDRESS
 from tests.end_to_end.process import Program
 
 WEBSOCKET_PORT = 11880
 PAGE_PORT = 11881
 BROWSER_PORTS = range(41000, 42000)
 PHONE_PORTS = range(43000, 44000)
-# Janus' ICE leaves loopback out; the namespace has one more address.
-ADDRESS = "192.0.2.1"
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu/janus")
 
 MAIN = """\
@@ -111,13 +110,13 @@ HANG_UP = """async () => {
 
 
 @asynccontextmanager
-async def janus(folder: Path) -> AsyncIterator[None]:
+async def janus(folder: Path) -> AsyncIterator[Program]:
     """A Janus that listens on loopback, for the length of the block."""
     _configure(folder)
     program = await Program.start("janus", "-F", str(folder), "-o")
     try:
         await program.expect("WebSockets thread started")
-        yield
+        yield program
     finally:
         await program.stop()
 
@@ -149,6 +148,7 @@ def _configure(folder: Path) -> None:
     values = {
         "folder": folder,
         "libraries": LIBRARIES,
+        # Janus' ICE leaves loopback out.
         "address": ADDRESS,
         "browser": BROWSER_PORTS,
         "phone": PHONE_PORTS,

@@ -1,21 +1,26 @@
 """The process that is measured: our engine, or a floor that only moves packets.
 
-It takes one JSON object a line on standard input and answers each with one on standard output.
+It takes the ends of a call, one JSON object a line, on standard input, and answers each with one on
+standard output; the first there says that it is ready.
 """
 
 import asyncio
 import json
-import resource
 import sys
 from typing import Any, Protocol
 
 import uvloop
 
-from media.addresses import LOOPBACK, bind_udp
+from media.addresses import bind_udp
 from media.aiortc_engine import AiortcEngine, MediaSettings
+from media.datagrams import Address, Datagrams
 from media.engine import Profile
+from media.side import BUFFER_SIZE
 
-PORT_MIN, PORT_MAX = 33000, 36999
+ADDRESS = "192.0.2.1"
+"""Of the benchmark's own network, tests/end_to_end/namespace.sh."""
+PORT_MIN, PORT_MAX = 10000, 19999
+"""Below those that the kernel gives out, which the ends of the calls have."""
 
 Reply = dict[str, Any]
 
@@ -34,7 +39,7 @@ class Engine:
     def __init__(self) -> None:
         self._count = 0
         self._settings = MediaSettings(
-            host=LOOPBACK, loopback=True, port_min=PORT_MIN, port_max=PORT_MAX, rest_seconds=0.0
+            host=ADDRESS, port_min=PORT_MIN, port_max=PORT_MAX, rest_seconds=0.0
         )
         self._engine = AiortcEngine(self._settings)
 
@@ -50,55 +55,43 @@ class Engine:
         await self._engine.aclose()
 
 
-class _Relay(asyncio.DatagramProtocol):
+class _Relay:
     """Sends what it receives to its partner's peer, from its partner's socket."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, buffer: bytearray, target: tuple[str, int]) -> None:
         self.target = target
         self.partner = self
-        self.sock = bind_udp(LOOPBACK, 0)
+        self.sock = bind_udp(ADDRESS, 0)
+        self.port: int = self.sock.getsockname()[1]
+        self._view = memoryview(buffer)
+        self.datagrams = Datagrams(self.sock, buffer, self._received)
 
-    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
-        self.partner.sock.sendto(data, self.partner.target)
-
-    @property
-    def port(self) -> int:
-        return int(self.sock.getsockname()[1])
+    def _received(self, length: int, address: Address) -> None:
+        self.partner.sock.sendto(self._view[:length], self.partner.target)
 
 
 class Floor:
-    """A relay of plain datagrams: the same loop, the same packets, nothing done to them."""
+    """A relay of plain datagrams: read and sent as ours are, and nothing done to them."""
 
     def __init__(self) -> None:
-        self._transports: list[asyncio.DatagramTransport] = []
+        self._buffer = bytearray(BUFFER_SIZE)
+        self._relays: list[_Relay] = []
 
     async def open(self, request: Reply) -> Reply:
-        loop = asyncio.get_running_loop()
-        web, phone = _Relay((LOOPBACK, request["web"])), _Relay((LOOPBACK, request["phone"]))
+        web, phone = (_Relay(self._buffer, (ADDRESS, request[end])) for end in ("web", "phone"))
         web.partner, phone.partner = phone, web
-        for make, sock in ((lambda: web, web.sock), (lambda: phone, phone.sock)):
-            transport, _ = await loop.create_datagram_endpoint(make, sock=sock)
-            self._transports.append(transport)
+        self._relays += (web, phone)
         return {"web": web.port, "phone": phone.port}
 
     async def close(self) -> None:
-        for transport in self._transports:
-            transport.close()
-        self._transports.clear()
+        for relay in self._relays:
+            relay.datagrams.close()
+        self._relays.clear()
 
 
-async def _answer(subject: Subject, request: Reply) -> Reply:
-    match request["do"]:
-        case "open":
-            return await subject.open(request)
-        case "close":
-            await subject.close()
-            return {}
-        case "cpu":
-            used = resource.getrusage(resource.RUSAGE_SELF)
-            return {"seconds": used.ru_utime + used.ru_stime}
-        case other:
-            raise ValueError(f"what is {other}?")
+def _tell(reply: Reply) -> None:
+    sys.stdout.write(json.dumps(reply) + "\n")
+    sys.stdout.flush()
 
 
 async def serve(kind: str) -> None:
@@ -107,10 +100,9 @@ async def serve(kind: str) -> None:
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=1 << 20)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    _tell({})
     while line := await reader.readline():
-        reply = await _answer(subject, json.loads(line))
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+        _tell(await subject.open(json.loads(line)))
     await subject.close()
 
 

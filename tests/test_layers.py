@@ -53,10 +53,10 @@ LAYERS: dict[str, dict[Layer, str]] = {
     "media": {
         Layer.ENTRY: "worker",
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet music ng_client player ports
-            recorder reporter rtp_leg rtp_shield rtpengine_call rtpengine_digits rtpengine_engine
-            rtpengine_instances rtpengine_leg rtpengine_links rtpengine_watch side sounds/* srtp
-            watch webrtc_leg worker_link
+            addresses aiortc_engine aiortc_hooks bridge datagrams dtls_rtp fleet music ng_client
+            player ports recorder reporter rtp_leg rtp_shield rtpengine_call rtpengine_digits
+            rtpengine_engine rtpengine_instances rtpengine_leg rtpengine_links rtpengine_watch side
+            sounds/* srtp watch webrtc_leg worker_link
         """,
         Layer.CORE: """
             candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
