@@ -20,6 +20,7 @@ from media.engine import (
     Profile,
     Security,
     Silent,
+    Unrecorded,
 )
 from signaling.shared.errors import (
     BadMessage,
@@ -34,7 +35,7 @@ from tests.fake_engine import FakeEngine
 
 FIGURES = Figures("PCMU/8000", Direction(9, 1, 2.5, 4.0, 2), Direction(8, None, None, None), 7.5, 3)
 EVENTS = [Connected("l"), Silent("l", 3.5), Failed("l", "why"), Digit("l", "#", 80)]
-EVENTS += [Held("l", held=True), Gone("l")]
+EVENTS += [Held("l", held=True), Gone("l"), Unrecorded("l", "why")]
 
 
 class Recorder(FakeEngine):
