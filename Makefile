@@ -8,14 +8,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
-.PHONY: run install test lint unit programs end-to-end page screenshots needs clean
+.PHONY: run install test lint unit page end-to-end screenshots needs clean
 
 run: install
 	$(BIN)/wsphone run --demo
 
 install: .venv/installed
 
-test: lint unit programs
+# The calls have the machine to themselves: real programs that are late with their sound sound bad.
+test: lint needs
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit page
+	$(MAKE) --no-print-directory end-to-end
 
 lint: .venv/test-installed
 	$(BIN)/ruff check
@@ -26,18 +29,13 @@ unit: needs
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup \
 		--ignore=tests/end_to_end --ignore=tests/web
 
-# The page's tests take what time of the processors the calls leave, which mostly wait.
-programs: needs
-	$(MAKE) --no-print-directory --jobs=2 --output-sync=target end-to-end page
-
 # Two at a time, each in a network of its own: they wait for rings and for speech.
 end-to-end: needs
-	$(BIN)/pytest tests/end_to_end --dist loadgroup \
+	$(BIN)/pytest tests/end_to_end --durations=70 --dist loadgroup \
 		--tx "2*popen//python=tests/end_to_end/namespace.sh $(BIN)/python"
 
-# The least urgent of all, so that no voice of the calls stutters for it.
 page: needs
-	nice -n 19 tests/end_to_end/namespace.sh $(BIN)/pytest tests/web
+	tests/end_to_end/namespace.sh $(BIN)/pytest tests/web
 
 screenshots: needs
 	tests/end_to_end/namespace.sh $(BIN)/pytest tests/end_to_end/test_first_run.py

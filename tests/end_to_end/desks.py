@@ -100,8 +100,9 @@ class BaresipDesk:
 
     async def ended(self) -> Path:
         await self._phone.ended()
-        (recording,) = self._phone.recordings - self._before
-        return recording
+        made = self._phone.recordings - self._before
+        assert len(made) == 1, f"baresip recorded {len(made)} files"
+        return made.pop()
 
     async def close(self) -> None:
         await self._phone.close()

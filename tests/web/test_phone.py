@@ -66,7 +66,7 @@ async def test_a_path_that_hears_nothing_in_a_new_network_is_replaced(page: Page
         await new Promise((resolve) => setTimeout(resolve, 1200));
         const alive = a.snapshot().media;
         a.pc.getStats = async () => new Map([['P', { type: 'candidate-pair', bytesReceived: 7 }]]);
-        alice.phone.opened({ resumed: true, calls: [], ice_servers: [] }, false);
+        alice.phone.opened({ resumed: true, server: {}, calls: [], ice_servers: [] }, false);
         await until(() => a.sound === 'lost');
         await until(() => a.sound === 'connected' && b.sound === 'connected');
         return [alive, a.snapshot().media, b.snapshot().media];""",
@@ -156,7 +156,7 @@ async def test_a_reload_goes_on_with_the_call_as_it_was(page: Page) -> None:
         const back = line.add('alice', { stored: alice.store.calls });
         a.pc.close();
         const [again] = back.phone.calls();
-        back.phone.opened({ resumed: true, calls: [], ice_servers: [] }, true);
+        back.phone.opened({ resumed: true, server: {}, calls: [], ice_servers: [] }, true);
         await until(() => again.sound === 'connected' && b.snapshot().media === 2);
         await again.press('6');
         const digits = line.asked.filter(([, method]) => method === 'call.dtmf');
@@ -307,7 +307,7 @@ async def test_a_peer_connection_that_was_made_ahead_serves_one_call(page: Page)
 @pytest.mark.parametrize(
     "told_by",
     [
-        "phone.opened({ resumed: false, calls: [], ice_servers }, false)",
+        "phone.opened({ resumed: false, server: {}, calls: [], ice_servers }, false)",
         "phone.event('session.ice_servers', { ice_servers, seconds: 60 })",
     ],
 )
