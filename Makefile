@@ -31,7 +31,7 @@ unit: needs
 
 # Two at a time, each in a network of its own: they wait for rings and for speech.
 end-to-end: needs
-	$(BIN)/pytest tests/end_to_end --durations=70 --dist loadgroup \
+	$(BIN)/pytest tests/end_to_end --dist loadgroup \
 		--tx "2*popen//python=tests/end_to_end/namespace.sh $(BIN)/python"
 
 page: needs

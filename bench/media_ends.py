@@ -16,12 +16,12 @@ from aiortc import (
     RTCIceTransport,
 )
 
+from bench.datagrams import Address, Datagrams
 from bench.media_voice import FRAME_SECONDS, Codec, Voice
 from bench.subject import ADDRESS
 from media import aiortc_hooks as hooks
 from media import negotiate
 from media.addresses import bind_udp
-from media.datagrams import Address, Datagrams
 from media.packet import is_rtcp
 from media.sdp import Candidate, parse
 
@@ -101,14 +101,14 @@ class WebEnd:
         self._srtp: hooks.Srtp
         self._pair: tuple[socket.socket, Address]
 
-    def offer(self) -> str:
+    async def offer(self) -> str:
         hooks.set_controlling(self._gatherer, controlling=True)
         sock = bind_udp(ADDRESS, 0)
         self.port = sock.getsockname()[1]
         candidate = Candidate("1", 2130706431, ADDRESS, self.port, "host")
         connection = hooks.connection_of(self._gatherer)
-        item = hooks.IceSocket(connection, sock, candidate, _READ, self._count, lambda: None)
-        item.open()
+        item = hooks.IceSocket(connection, sock, candidate, self._count, lambda: None)
+        await asyncio.get_running_loop().create_datagram_endpoint(lambda: item, sock=sock)
         hooks.set_gathered(self._gatherer, [item])
         parameters = self._gatherer.getLocalParameters()
         prints = self._dtls.getLocalParameters().fingerprints
@@ -156,11 +156,11 @@ class WebEnd:
         await self._dtls.stop()
         await self._ice.stop()
 
-    def _count(self, length: int) -> None:
-        if not is_rtcp(_READ[1]):
+    def _count(self, packet: bytes) -> None:
+        if not is_rtcp(packet[1]):
             self.received += 1
             if self.kept is not None:
-                self.kept.append(bytes(_READ[:length]))
+                self.kept.append(packet)
 
 
 def plain_ends(voices: tuple[Voice, Voice]) -> tuple[PlainEnd, PlainEnd]:

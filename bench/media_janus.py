@@ -130,7 +130,7 @@ class Janus:
         who = {"type": "guest", "username": f"sip:web{handle}@{LOOPBACK}"}
         await self._session.ask(handle, {"request": "register", **who}, "registered")
         uri = f"sip:{handle}@{LOOPBACK}:{self._phones.port}"
-        offer = {"type": "offer", "sdp": web.offer()}
+        offer = {"type": "offer", "sdp": await web.offer()}
         calling = asyncio.create_task(
             self._session.ask(handle, {"request": "call", "uri": uri}, "accepted", jsep=offer)
         )

@@ -61,7 +61,7 @@ class Own:
         """See Bridge."""
         web, phone = WebEnd(voices[0]), PlainEnd(voices[1])
         phone.open()
-        reply = await self._child.ask({"web": web.offer(), "phone": phone.description()})
+        reply = await self._child.ask({"web": await web.offer(), "phone": phone.description()})
         phone.target = (ADDRESS, parse(reply["phone"]).media[0].port)
         await web.connect(reply["web"])
         return web, phone

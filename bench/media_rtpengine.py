@@ -77,7 +77,7 @@ class Rtpengine:
             "offer",
             **names,
             **codecs,
-            **{"sdp": web.offer(), "ICE": "remove", "transport-protocol": "RTP/AVP"},
+            **{"sdp": await web.offer(), "ICE": "remove", "transport-protocol": "RTP/AVP"},
             **{"DTLS": "off", "SDES": ["off"], "rtcp-mux": ["demux"], "flags": ["trust-address"]},
         )
         phone.target = (ADDRESS, parse(offer["sdp"]).media[0].port)

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 
 import uvloop
 
+from bench.datagrams import Address, Datagrams
 from media.addresses import bind_udp
 from media.aiortc_engine import AiortcEngine, MediaSettings
-from media.datagrams import Address, Datagrams
 from media.engine import Profile
 from media.side import BUFFER_SIZE
 

@@ -34,7 +34,6 @@ from pylibsrtp import Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media import stun
-from media.datagrams import Address, Datagrams
 from media.sdp import Candidate
 
 log = logging.getLogger(__name__)
@@ -50,20 +49,20 @@ _AES_256_COUNTER = (5, 46)
 # As aiortc has it; RFC 3711, section 3.3.2, wants 64 at least.
 _REPLAY_WINDOW = 1024
 
+Address = tuple[Any, ...]
+
 
 class IceSocket(StunProtocol):
-    """A datagram socket of an ICE connection that hands media past aioice, in a buffer of ours."""
+    """A datagram socket of an ICE connection that hands media past aioice."""
 
     def __init__(
         self,
         connection: Connection,
         sock: socket.socket,
         candidate: Candidate,
-        buffer: bytearray,
-        on_media: Callable[[int], None],
+        on_media: Callable[[bytes], None],
         on_stun: Callable[[], None],
     ) -> None:
-        """`on_media` is told the length of each packet in the buffer."""
         super().__init__(connection)
         self.sock = sock
         self.local_candidate = AioiceCandidate(
@@ -75,33 +74,22 @@ class IceSocket(StunProtocol):
             port=candidate.port,
             type=candidate.kind,
         )
-        self._buffer = buffer
         self._on_media = on_media
         self._on_stun = on_stun
 
-    def open(self) -> None:
-        """Begin to read."""
-        datagrams = Datagrams(self.sock, self._buffer, self._received)
-        self.connection_made(cast(asyncio.BaseTransport, datagrams))
-
-    async def close(self) -> None:
-        """Read no more; aioice has those who wait for data hear of it."""
-        self.transport.close()
-        self.connection_lost(None)
-
-    def _received(self, length: int, addr: Address) -> None:
-        if not length:
+    def datagram_received(self, data: bytes | str, addr: Address) -> None:
+        if not isinstance(data, bytes) or not data:
             return
-        first = self._buffer[0]
+        first = data[0]
         # RFC 7983: media is 128-191, STUN 0-3, DTLS 20-63; nothing else is for us.
         if 128 <= first <= 191:
-            self._on_media(length)
+            self._on_media(data)
         elif first <= 3:
-            self._take_stun(bytes(self._buffer[:length]), addr)
+            self._take_stun(data, addr)
         elif 20 <= first <= 63:
             # A stranger's records could break the handshake, or fill the queue.
             if self.receiver._queue.qsize() < _MAX_QUEUED and self._is_paired(addr):
-                super().datagram_received(bytes(self._buffer[:length]), addr)
+                super().datagram_received(data, addr)
 
     def _take_stun(self, data: bytes, addr: Address) -> None:
         """Give aioice what our peer sent; it would answer anybody, and at a cost."""

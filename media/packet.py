@@ -16,7 +16,6 @@ _VERSION_2 = 0x80
 _PLAIN_FIRST_BYTE = 0x80
 _FRAME_SECONDS = 0.02
 _LEAP_SECONDS = 2
-_WORD = 0xFFFFFFFF
 
 
 def is_rtcp(second_byte: int) -> bool:
@@ -62,12 +61,11 @@ class Outgoing:
         "_timestamp_shift",
         "_begun",
         "_renumber",
-        "_leap",
     )
 
     def __init__(self, *, source: int, sequence: int, timestamp: int) -> None:
         self.source = source
-        self.set_clock_rate(8000)
+        self._rate = 8000
         self._sequence = sequence
         self._timestamp = timestamp
         self._at = 0.0
@@ -90,7 +88,6 @@ class Outgoing:
     def set_clock_rate(self, rate: int) -> None:
         """The codec's clock rate, in which time passes for the stream."""
         self._rate = rate
-        self._leap = _LEAP_SECONDS * rate
 
     def forget_source(self) -> None:
         """The next packet comes from elsewhere, even when its SSRC happens to be the same."""
@@ -99,34 +96,39 @@ class Outgoing:
     def rewrite(self, packet: bytearray, payload_type: int, now: float) -> None:
         """Make a source's packet, in place, the next of this stream."""
         first, second, sequence, timestamp, source = _HEADER.unpack_from(packet)
+        step = (sequence + self._sequence_shift - self._sequence) & 0xFFFF
+        begins = source != self._from or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER
+        if begins or (step < 0x8000 and self._was_set(timestamp, now)):
+            self._follow(source, sequence, timestamp, now)
+            second |= _MARKER
+            step = 1
+        elif self._renumber:
+            self._sequence_shift = self._sequence + 1 - sequence
+            step = 1
+        self._renumber = False
+        timestamp = (timestamp + self._timestamp_shift) & 0xFFFFFFFF
         number = (sequence + self._sequence_shift) & 0xFFFF
-        shifted = (timestamp + self._timestamp_shift) & _WORD
-        # Nearly all are the next one of their source, and asked for nothing but this.
-        if (
-            source == self._from
-            and (number - self._sequence) & 0xFFFF == 1
-            and 0 < (shifted - self._timestamp) & _WORD <= self._leap
-            and not self._renumber
-        ):
-            self._sequence, self._timestamp, self._at = number, shifted, now
-        else:
-            number, shifted, begins = self._place(sequence, timestamp, source, now)
-            second |= begins
+        if step < 0x8000:
+            self._sequence = number
+            # An event's packets all carry the time of its beginning.
+            if timestamp != self._timestamp or not self._at:
+                self._timestamp = timestamp
+                self._at = now
         kind = second & _MARKER | payload_type
-        _HEADER.pack_into(packet, 0, first, kind, number, shifted, self.source)
+        _HEADER.pack_into(packet, 0, first, kind, number, timestamp, self.source)
 
     def timestamp_at(self, now: float) -> int:
         """The running timestamp: the last packet's and the time since."""
         if not self._begun:
             return self._timestamp
-        return (self._timestamp + round((now - self._at) * self._rate)) & _WORD
+        return (self._timestamp + round((now - self._at) * self._rate)) & 0xFFFFFFFF
 
     def next_timestamp(self, now: float) -> int:
         """That of sound which begins now: by the time that passed, a frame at the least."""
         if not self._begun:
             return self._timestamp
         passed = round(max(now - self._at, _FRAME_SECONDS) * self._rate)
-        return (self._timestamp + passed) & _WORD
+        return (self._timestamp + passed) & 0xFFFFFFFF
 
     def write_header(
         self, packet: bytearray, payload_type: int, timestamp: int, now: float, *, marker: bool
@@ -144,40 +146,15 @@ class Outgoing:
         self, packet: bytearray, payload_type: int, timestamp: int, now: float, *, marker: bool
     ) -> None:
         """Write the header of audio made here; whatever source comes next follows it."""
-        self._timestamp = timestamp & _WORD
+        self._timestamp = timestamp & 0xFFFFFFFF
         self.write_header(packet, payload_type, self._timestamp, now, marker=marker)
         self._at = now
         self.forget_source()
 
-    def _place(
-        self, sequence: int, timestamp: int, source: int, now: float
-    ) -> tuple[int, int, int]:
-        """Number, timestamp and marker of a packet that may be late, or begin something."""
-        step = (sequence + self._sequence_shift - self._sequence) & 0xFFFF
-        marker = 0
-        begins = source != self._from or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER
-        if begins or (step < 0x8000 and self._was_set(timestamp, now)):
-            self._follow(source, sequence, timestamp, now)
-            marker = _MARKER
-            step = 1
-        elif self._renumber:
-            self._sequence_shift = self._sequence + 1 - sequence
-            step = 1
-        self._renumber = False
-        timestamp = (timestamp + self._timestamp_shift) & _WORD
-        number = (sequence + self._sequence_shift) & 0xFFFF
-        if step < 0x8000:
-            self._sequence = number
-            # An event's packets all carry the time of its beginning.
-            if timestamp != self._timestamp or not self._at:
-                self._timestamp = timestamp
-                self._at = now
-        return number, timestamp, marker
-
     def _was_set(self, timestamp: int, now: float) -> bool:
         """Whether the source's clock was set: it leapt, and not by the time that passed."""
-        leap = self._leap
-        step = (timestamp + self._timestamp_shift - self._timestamp) & _WORD
+        leap = _LEAP_SECONDS * self._rate
+        step = (timestamp + self._timestamp_shift - self._timestamp) & 0xFFFFFFFF
         if leap < step < 0x100000000 - leap:
             # Beyond half the range it leapt backwards.
             step -= (step & 0x80000000) << 1

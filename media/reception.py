@@ -84,10 +84,10 @@ class Incoming:
         _, _, sequence, timestamp, source = _HEADER.unpack_from(packet)
         self.received += 1
         step = (sequence - self._highest) & 0xFFFF
-        if step == 1 and source == self._source:
-            self._highest += 1
-        elif source != self._source or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER:
+        if source != self._source or MAX_DROPOUT < step < 0x10000 - MAX_MISORDER:
             self._begin(source, sequence)
+        elif step == 1:
+            self._highest += 1
         elif step < 0x8000:
             self._skip(step)
         else:
@@ -183,10 +183,7 @@ class Incoming:
     def _time(self, transit: int) -> None:
         """Appendix A.8; a step of a second or more is a clock that was set, and no jitter."""
         if self._transit is not None:
-            change = abs(transit - self._transit)
-            if change >= self._rate:
-                # The timestamp began anew at 0, or was set.
-                change = abs(((transit - self._transit + _SIGN) & _WORD) - _SIGN)
+            change = abs(((transit - self._transit + _SIGN) & _WORD) - _SIGN)
             if change < self._rate:
                 self._jitter += change - ((self._jitter + 8) >> 4)
         self._transit = transit

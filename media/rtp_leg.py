@@ -1,13 +1,15 @@
 """A leg of plain RTP: a port pair, symmetric, that hears its own peer only."""
 
+import asyncio
 import contextlib
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from media import rtcp
 from media.addresses import bind_udp
-from media.datagrams import Address, Datagrams
 from media.dtls_rtp import is_dtls
 from media.keying import Keying, Secrecy
 from media.latch import Latch, Network
@@ -19,12 +21,30 @@ from media.sdp import reachable_address
 from media.side import Side
 from media.srtp import Contexts
 
+Address = tuple[Any, ...]
+Received = Callable[[bytes, Address], None]
+
 MOVED_SECONDS = 2.0
 """How long the peer's address must be silent before another port of its host counts as its."""
 REPORTS_MOVED_SECONDS = 15.0
 """The same for RTCP, of which a packet comes every 5 s (RFC 3550, section 6.2)."""
 SPEECH_PACKETS = 10
 """An address that sent so many is the peer's; fewer may have been somebody's try."""
+
+
+class _Socket(asyncio.DatagramProtocol):
+    """One of the pair's sockets, each datagram given to `received`."""
+
+    def __init__(self, received: Received) -> None:
+        self._received = received
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self._received(data, addr)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.closed.done():
+            self.closed.set_result(None)
 
 
 class RtpLeg:
@@ -57,15 +77,15 @@ class RtpLeg:
         self._cname = cname
         self._port: int | None = None
         self._sockets: tuple[socket.socket, ...] = ()
-        self._endpoints: list[Datagrams] = []
+        self._endpoints: list[tuple[asyncio.DatagramTransport, _Socket]] = []
         self._remote: RtpRemote | None = None
         self._latch = Latch(trusted)
         self._rtcp_latch = Latch(trusted)
         # What of the latches each packet needs.
         self._target: Address | None = None
         self._latched: Address | None = None
-        # The SSRC of the peer's last packet, which the next port's has to be; how many came before.
-        self._source: bytes | bytearray = b""
+        # The peer's last packet, whose SSRC the next port's has to be; and how many came before.
+        self._last = b""
         self._heard_before = 0
         self._last_report = b""
         self._reported_at = 0.0
@@ -91,9 +111,11 @@ class RtpLeg:
     async def open(self) -> None:
         """Take a port pair and listen on it."""
         self._port, self._sockets = self._pool.take(self._bind_pair, time.monotonic())
-        receivers = (self._received, self._received_rtcp)
+        loop = asyncio.get_running_loop()
+        receivers: tuple[Received, ...] = (self._received, self._received_rtcp)
         for sock, received in zip(self._sockets, receivers, strict=True):
-            self._endpoints.append(Datagrams(sock, self.side.buffer, received))
+            endpoint = await loop.create_datagram_endpoint(partial(_Socket, received), sock=sock)
+            self._endpoints.append(endpoint)
 
     def reach(self, remote: RtpRemote, peer: str | None) -> None:
         """Send to the peer of a description; `peer` is the host that signals for it.
@@ -127,8 +149,13 @@ class RtpLeg:
         self.side.close()
         await self._shield.close()
         endpoints, self._endpoints = self._endpoints, []
-        for endpoint in endpoints:
-            endpoint.close()
+        for transport, _ in endpoints:
+            transport.close()
+        for _, protocol in endpoints:
+            await protocol.closed
+        # An open that was cut short left sockets that no transport owns.
+        for sock in self._sockets:
+            sock.close()
         if self._port is not None:
             self._pool.give_back(self._port, time.monotonic())
             self._port = None
@@ -159,23 +186,23 @@ class RtpLeg:
             return False
         return True
 
-    def _received(self, length: int, addr: Address) -> None:
-        """Take the datagram in the buffer."""
-        side, buffer = self.side, self.side.buffer
+    def _received(self, data: bytes, addr: Address) -> None:
         if self._shield.contexts is not None:
-            if not self._open(self._shield.contexts, bytes(self._view[:length]), addr):
-                side.drop()
+            if not self._open(self._shield.contexts, data, addr):
+                self.side.drop()
             return
-        control = length > 1 and is_rtcp(buffer[1])
-        if length > MAX_PACKET or not (control or payload_offset(buffer, length)):
-            side.drop()
-        elif addr != self._latched and not self._admit(bytes(self._view[:length]), addr):
-            side.drop()
+        length = len(data)
+        control = length > 1 and is_rtcp(data[1])
+        if length > MAX_PACKET or not (control or payload_offset(data, length)):
+            self.side.drop()
+        elif addr != self._latched and not self._admit(data, addr):
+            self.side.drop()
         elif control:
-            side.hear_reports(bytes(self._view[:length]))
+            self.side.hear_reports(data)
         else:
-            self._source = buffer[8:12]
-            side.take(length)
+            self._last = data
+            self.side.buffer[:length] = data
+            self.side.take(length)
 
     def _open(self, contexts: Contexts, data: bytes, addr: Address) -> bool:
         """Take a protected packet, or a record of a handshake; False for what is neither.
@@ -193,7 +220,7 @@ class RtpLeg:
         if control:
             self.side.hear_reports(bytes(self._view[:size]))
         elif payload_offset(self.side.buffer, size):
-            self._source = data[8:12]
+            self._last = data
             self.side.take(size)
         else:
             return False
@@ -206,7 +233,7 @@ class RtpLeg:
             addr,
             silent=time.monotonic() >= self.side.heard_at + MOVED_SECONDS,
             spoke=self.side.heard >= self._heard_before + SPEECH_PACKETS,
-            same=data[8:12] == self._source,
+            same=data[8:12] == self._last[8:12],
         ):
             return False
         self._heard_before = self.side.heard
@@ -219,11 +246,11 @@ class RtpLeg:
     def _follow(self) -> None:
         self._target, self._latched = self._latch.target, self._latch.address
 
-    def _received_rtcp(self, length: int, addr: Address) -> None:
-        if length > MAX_PACKET or not self._rtcp_latch.may_be(addr):
+    def _received_rtcp(self, data: bytes, addr: Address) -> None:
+        if len(data) > MAX_PACKET or not self._rtcp_latch.may_be(addr):
             self.side.drop()
             return
-        packet = self._open_control(bytes(self._view[:length]), addr)
+        packet = self._open_control(data, addr)
         if not packet:
             return
         if not self._admit_reports(packet, addr):

@@ -164,15 +164,14 @@ class Side:
             return
         self.heard_at = now = time.monotonic()
         self._incoming.note(buffer, now, timed=kind == AUDIO)
-        finished = self._hear_event(length, now) if kind == EVENT else None
+        finished = self._hear_event(length, now) if kind == EVENT else ()
         if self.tap is not None:
             # First, since the sink makes another packet of it where it lies.
             self.tap.put(length, kind, now)
         if self.sink is not None:
             self.sink.put(length, kind, now)
-        if finished:
-            # Last, since a listener may use the buffer.
-            self._report(finished)
+        # Last, since a listener may use the buffer.
+        self._report(finished)
 
     def put(self, length: int, kind: int, now: float) -> None:
         """Send the joined leg's packet on to the peer; audio waits while we send digits."""

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 from aiortc import (
     RTCCertificate,
@@ -22,7 +23,6 @@ from media import aiortc_hooks as hooks
 from media import rtcp
 from media.addresses import bind_udp, public_address
 from media.candidates import worth_trying
-from media.datagrams import Address
 from media.engine import Failed
 from media.negotiate import MAX_CANDIDATES, WebrtcLocal, WebrtcRemote
 from media.packet import HEADER_SIZE, MAX_PACKET, is_rtcp, payload_offset
@@ -95,7 +95,7 @@ class WebrtcLeg:
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._srtp: hooks.Srtp | None = None
-        self._pair: tuple[socket.socket, Address] | None = None
+        self._pair: tuple[socket.socket, hooks.Address] | None = None
 
     @property
     def local(self) -> WebrtcLocal:
@@ -125,10 +125,15 @@ class WebrtcLeg:
     async def open(self) -> None:
         """Take a port and listen on it at every address."""
         self._port, self._sockets = self._pool.take(self._bind_all, time.monotonic())
-        made = [self._ice_socket(index, sock) for index, sock in enumerate(self._sockets)]
-        for protocol in made:
-            protocol.open()
-        hooks.set_gathered(self._gatherer, made)
+        loop = asyncio.get_running_loop()
+        made: list[hooks.IceSocket] = []
+        try:
+            for index, sock in enumerate(self._sockets):
+                protocol = self._ice_socket(index, sock)
+                await loop.create_datagram_endpoint(partial(_itself, protocol), sock=sock)
+                made.append(protocol)
+        finally:
+            hooks.set_gathered(self._gatherer, made)
         self._candidates = self._public_candidates()
 
     def reach(self, remote: WebrtcRemote) -> None:
@@ -254,9 +259,7 @@ class WebrtcLeg:
     def _ice_socket(self, index: int, sock: socket.socket) -> hooks.IceSocket:
         candidate = _host_candidate(index, *sock.getsockname()[:2])
         connection = hooks.connection_of(self._gatherer)
-        return hooks.IceSocket(
-            connection, sock, candidate, self.side.buffer, self._received, self._choose
-        )
+        return hooks.IceSocket(connection, sock, candidate, self._received, self._choose)
 
     def _public_candidates(self) -> tuple[Candidate, ...]:
         """Our candidates, behind 1:1 NAT with the outer address: the port is the same on all."""
@@ -292,27 +295,31 @@ class WebrtcLeg:
             return False
         return True
 
-    def _received(self, length: int) -> None:
-        """Take the packet in the buffer."""
-        srtp, side = self._srtp, self.side
-        if srtp is None or not HEADER_SIZE <= length <= MAX_PACKET:
-            side.drop()
+    def _received(self, data: bytes) -> None:
+        length = len(data)
+        if self._srtp is None or not HEADER_SIZE <= length <= MAX_PACKET:
+            self.side.drop()
             return
-        if is_rtcp(side.buffer[1]):
-            size = srtp.unprotect_rtcp(length)
-            side.hear_reports(bytes(self._view[:size]))
+        self.side.buffer[:length] = data
+        if is_rtcp(data[1]):
+            size = self._srtp.unprotect_rtcp(length)
+            self.side.hear_reports(bytes(self._view[:size]))
             return
-        size = srtp.unprotect(length)
-        if payload_offset(side.buffer, size):
-            side.take(size)
+        size = self._srtp.unprotect(length)
+        if payload_offset(self.side.buffer, size):
+            self.side.take(size)
         else:
-            side.drop()
+            self.side.drop()
 
     def _send_control(self, packet: bytes) -> None:
         self.side.buffer[: len(packet)] = packet
         size = self._srtp.protect_rtcp(len(packet)) if self._srtp else 0
         if size:
             self._write(size)
+
+
+def _itself(protocol: hooks.IceSocket) -> hooks.IceSocket:
+    return protocol
 
 
 def _host_candidate(index: int, address: str, port: int) -> Candidate:

@@ -57,7 +57,7 @@ module_app menu.so
 module_app ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{ports.http}
 opus_bitrate 32000
-snd_path {folder}
+snd_path .
 ringback_disabled yes
 statmode_default off
 """
@@ -131,7 +131,8 @@ class Baresip:
         # It loads the whole file, and hangs up where the file ends.
         sox = await Program.start("sox", str(speech), *form, str(spoken), "trim", "0", "60")
         await sox.wait()
-        program = await Program.start("baresip", "-4", "-f", str(folder), "-v", "-s")
+        # It records to where it runs: a whole path could be too long for it, and would be cut.
+        program = await Program.start("baresip", "-4", "-f", str(folder), "-v", "-s", cwd=folder)
         phone = cls(program, folder, phone_set.ports.http)
         try:
             await phone._connect()

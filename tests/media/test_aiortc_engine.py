@@ -118,7 +118,7 @@ class TestFailure:
     ) -> None:
         async def cancel() -> None:
             engine = AiortcEngine(settings)
-            for turns in range(3):
+            for turns in range(5):
                 opening = asyncio.create_task(engine.open("c", "leg", profile))
                 for _ in range(turns):
                     await asyncio.sleep(0)
