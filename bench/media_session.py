@@ -26,6 +26,10 @@ LISTENED_TO = 20
 """How many calls' sound is checked."""
 
 
+class Unheard(Exception):
+    """A bridge delivered something else than what was said: its figures do not count."""
+
+
 @dataclass(frozen=True, slots=True)
 class Talk:
     """Some seconds of talk: CPU in cores a call, what part of all packets came, and the driver's.
@@ -124,7 +128,7 @@ class Session:
                 packets, target.kept = target.opened(), None
                 found[target] = hear(source.voice, target.voice.codec, packets)
                 if found[target].likeness < LEAST_LIKENESS:
-                    raise RuntimeError(f"the sound is not what was said: {found[target]}")
+                    raise Unheard(f"the sound is not what was said: {found[target]}")
         return found
 
 
