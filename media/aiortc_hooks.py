@@ -8,13 +8,14 @@ fails when they change. Why each is needed:
   one; audio goes straight from the socket through libsrtp and on;
 - strangers' STUN: aioice parses and answers whatever comes;
 - the moment of the choice: a call's DTLS would begin up to 20 ms after its ICE is done;
-- libsrtp: pylibsrtp copies each packet three times; we hand libsrtp our own buffer; and it has no
-  name for AES-256 in counter mode, which libsrtp itself has;
+- libsrtp: pylibsrtp copies each packet three times; we hand libsrtp our own buffer, and count what
+  it keeps; and pylibsrtp has no name for AES-256 in counter mode, which libsrtp itself has;
 - a DTLS transport over a plain socket: aiortc knows none but over ICE;
 - the roles in ICE and DTLS, which aiortc sets in RTCPeerConnection only.
 """
 
 import asyncio
+import contextlib
 import logging
 import socket
 import struct
@@ -30,7 +31,7 @@ from aiortc import (
     RTCIceGatherer,
     RTCIceTransport,
 )
-from pylibsrtp import Policy, Session
+from pylibsrtp import Error, Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media import stun
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 _SRTCP_TRAILER = 4 + 16 + 128
 _MAX_QUEUED = 100
+MAX_SOURCES = 16
+"""SSRCs of one peer under one key: a phone takes a new one with each hold, say."""
 # RFC 8445, section 6.1.2.5, bounds the pairs; aioice learns new ones without a bound.
 _MAX_PAIRS = 100
 # libsrtp's srtp_crypto_policy_t: six words, of which the first two are the cipher and its key's
@@ -125,19 +128,49 @@ class Srtp:
 
     def __init__(self, dtls: RTCDtlsTransport, buffer: bytearray) -> None:
         sending, receiving = dtls._tx_srtp, dtls._rx_srtp
-        self.protect = _in_place("srtp_protect", sending, buffer)
-        self.protect_rtcp = _in_place("srtp_protect_rtcp", sending, buffer)
-        self.unprotect = _in_place("srtp_unprotect", receiving, buffer)
-        self.unprotect_rtcp = _in_place("srtp_unprotect_rtcp", receiving, buffer)
+        sent = SrtpContext(sending, buffer, sends=True)
+        heard = SrtpContext(receiving, buffer, sends=False)
+        self.protect, self.protect_rtcp = sent.media, sent.control
+        self.unprotect, self.unprotect_rtcp = heard.media, heard.control
 
 
 class SrtpContext:
     """One direction of SRTP and SRTCP under one key; its functions are as those of `Srtp`."""
 
     def __init__(self, session: Session, buffer: bytearray, *, sends: bool) -> None:
-        verb = "srtp_protect" if sends else "srtp_unprotect"
-        self.media = _in_place(verb, session, buffer)
-        self.control = _in_place(f"{verb}_rtcp", session, buffer)
+        if sends:
+            self.media = _in_place("srtp_protect", session, buffer)
+            self.control = _in_place("srtp_protect_rtcp", session, buffer)
+            return
+        sources = _Sources(session)
+        self.media = _in_place("srtp_unprotect", session, buffer, sources, slice(8, 12))
+        self.control = _in_place("srtp_unprotect_rtcp", session, buffer, sources, slice(4, 8))
+
+
+class _Sources:
+    """The peer's SSRCs that a session knows: libsrtp keeps a stream of each, and all of them.
+
+    Whoever has the key can name a new one in every packet, so the one that was silent for longest
+    is forgotten. Its packets could be repeated then, by somebody who kept them.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.last = b""
+        self._session = session
+        # The last that was heard stands last.
+        self._known: dict[bytes, None] = {}
+
+    def note(self, source: bytes) -> None:
+        """Another than the `last` one was heard."""
+        self.last = source
+        self._known.pop(source, None)
+        self._known[source] = None
+        if len(self._known) > MAX_SOURCES:
+            oldest = next(iter(self._known))
+            del self._known[oldest]
+            # Media and reports of one session may have a count each.
+            with contextlib.suppress(Error):
+                self._session.remove_stream(int.from_bytes(oldest, "big"))
 
 
 def keyed_session(profile: int, key: bytes, *, aes_256: bool, sends: bool) -> Session:
@@ -192,8 +225,17 @@ def dtls_over(path: DatagramPath, certificate: RTCCertificate, *, client: bool) 
     return dtls
 
 
-def _in_place(name: str, session: Session, buffer: bytearray) -> Callable[[int], int]:
-    """One of libsrtp's functions, its arguments made once: half of a call's cost is in them."""
+def _in_place(
+    name: str,
+    session: Session,
+    buffer: bytearray,
+    sources: _Sources | None = None,
+    place: slice = slice(0),
+) -> Callable[[int], int]:
+    """One of libsrtp's functions, its arguments made once: half of a call's cost is in them.
+
+    `sources` are told whom packets are of that it opened; their SSRC is at `place`.
+    """
     context = session._srtp[0]
     function = ffi.addressof(lib, name)
     packet = ffi.from_buffer("char[]", buffer, require_writable=True)
@@ -205,7 +247,11 @@ def _in_place(name: str, session: Session, buffer: bytearray) -> Callable[[int],
         if length > room:
             return 0
         size[0] = length
-        return 0 if function(context, packet, size) else int(size[0])
+        if function(context, packet, size):
+            return 0
+        if sources is not None and buffer[place] != sources.last:
+            sources.note(bytes(buffer[place]))
+        return int(size[0])
 
     return run
 

@@ -1,7 +1,9 @@
 """The contract with aiortc's and aioice's insides: fails when a release changes them."""
 
 import asyncio
+import contextlib
 import inspect
+from collections.abc import Callable, Iterable
 from importlib.metadata import version
 from typing import Any
 
@@ -9,13 +11,21 @@ import pytest
 from aioice import Candidate as AioiceCandidate
 from aioice.ice import CandidatePair, Connection, StunProtocol
 from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTransport
-from pylibsrtp import Policy, Session
+from pylibsrtp import Error, Policy, Session
 from pylibsrtp._binding import ffi, lib
 
-from media.aiortc_hooks import Srtp, on_nominated
+from media.aiortc_hooks import (
+    MAX_SOURCES,
+    Srtp,
+    SrtpContext,
+    keyed_session,
+    on_nominated,
+)
+from media.packet import is_rtcp
 from media.side import BUFFER_SIZE
 from tests.media.peers import rtp
 
+PROFILE, KEY = Policy.SRTP_PROFILE_AES128_CM_SHA1_80, bytes(range(30))
 WHY = "media/aiortc_hooks.py relies on this: read the new release and adapt it"
 
 
@@ -145,3 +155,100 @@ class TestSrtp:
         assert srtp.protect(length) == 0
         assert srtp.unprotect(length) == 0
         assert srtp.unprotect_rtcp(length) == 0
+
+
+class TestSources:
+    """libsrtp keeps a stream of each SSRC that it has opened a packet of, by either way to keys."""
+
+    @pytest.fixture
+    def sending(self) -> Session:
+        return keyed_session(PROFILE, KEY, aes_256=False, sends=True)
+
+    @pytest.fixture
+    def hearing(self) -> Session:
+        return keyed_session(PROFILE, KEY, aes_256=False, sends=False)
+
+    @pytest.fixture(params=["sdes", "dtls"])
+    def hear(self, request: pytest.FixtureRequest, hearing: Session) -> Callable[[bytes], int]:
+        """Open a packet, of RTP or of RTCP."""
+        buffer = bytearray(BUFFER_SIZE)
+        keyed: Any = _Keyed()
+        keyed._rx_srtp = hearing
+        by_dtls, by_sdes = Srtp(keyed, buffer), SrtpContext(hearing, buffer, sends=False)
+        media, control = by_dtls.unprotect, by_dtls.unprotect_rtcp
+        if request.param == "sdes":
+            media, control = by_sdes.media, by_sdes.control
+
+        def hear(sealed: bytes) -> int:
+            buffer[: len(sealed)] = sealed
+            return control(len(sealed)) if is_rtcp(sealed[1]) else media(len(sealed))
+
+        return hear
+
+    @staticmethod
+    def kept(session: Session, sources: Iterable[int]) -> list[int]:
+        """Of which SSRCs it has a stream; it has none of them afterwards."""
+        found = []
+        for source in sources:
+            with contextlib.suppress(Error):
+                session.remove_stream(source)
+                found.append(source)
+        return found
+
+    def test_of_many_the_last_are_kept(
+        self, sending: Session, hearing: Session, hear: Callable[[bytes], int]
+    ) -> None:
+        sources = range(1, 5000)
+        for source in sources:
+            assert hear(sending.protect(rtp(0, 1, source=source)))
+        assert self.kept(hearing, sources) == list(sources[-MAX_SOURCES:])
+
+    def test_reports_count_too(
+        self, sending: Session, hearing: Session, hear: Callable[[bytes], int]
+    ) -> None:
+        sources = range(1, 500)
+        for source in sources:
+            report = bytes([0x80, 201, 0, 1]) + source.to_bytes(4, "big")
+            assert hear(sending.protect_rtcp(report))
+        assert self.kept(hearing, sources) == list(sources[-MAX_SOURCES:])
+
+    def test_two_counts_of_one_session_do_not_disturb_each_other(
+        self, sending: Session, hearing: Session
+    ) -> None:
+        """So it is where RTP and RTCP of a phone share a port."""
+        buffer, sources = bytearray(BUFFER_SIZE), range(1, 500)
+        one, two = (SrtpContext(hearing, buffer, sends=False) for _ in range(2))
+        for source in sources:
+            sealed = sending.protect(rtp(0, 1, source=source))
+            buffer[: len(sealed)] = sealed
+            assert one.media(len(sealed))
+            sealed = sending.protect_rtcp(bytes([0x80, 201, 0, 1]) + source.to_bytes(4, "big"))
+            buffer[: len(sealed)] = sealed
+            assert two.control(len(sealed))
+        assert len(self.kept(hearing, sources)) <= 2 * MAX_SOURCES
+
+    def test_whoever_goes_on_speaking_is_not_forgotten(
+        self, sending: Session, hear: Callable[[bytes], int]
+    ) -> None:
+        first = sending.protect(rtp(0, 1))
+        assert hear(first)
+        for source in range(1, 500):
+            assert hear(sending.protect(rtp(0, 1, source=source)))
+            assert hear(sending.protect(rtp(0, source + 1)))
+        assert hear(first) == 0
+
+    def test_one_that_was_forgotten_is_heard_again(
+        self, sending: Session, hear: Callable[[bytes], int]
+    ) -> None:
+        for number in (1, 2):
+            for source in range(1, 2 * MAX_SOURCES):
+                assert hear(sending.protect(rtp(0, number, source=source)))
+
+    def test_a_stranger_has_nobody_forgotten(
+        self, sending: Session, hearing: Session, hear: Callable[[bytes], int]
+    ) -> None:
+        stranger = keyed_session(PROFILE, KEY[::-1], aes_256=False, sends=True)
+        assert hear(sending.protect(rtp(0, 1)))
+        for source in range(1, 500):
+            assert hear(stranger.protect(rtp(0, 1, source=source))) == 0
+        assert self.kept(hearing, range(1, 0x1112)) == [0x1111]
