@@ -1,14 +1,17 @@
 """Joins the parts that pages and apps meet: their sessions, the hub, and what they may ask."""
 
 import time
+from functools import partial
 from importlib.metadata import version
 
+from media.candidates import may_be_told
 from push.endpoints import EndpointRules
 from signaling.call_model import Endpoint, EndpointKind
 from signaling.device_requests import DeviceRequests
 from signaling.guard import source_of
 from signaling.http import peer_of
 from signaling.hub import Hub, HubSettings, Identity
+from signaling.media_side import serves_this_machine
 from signaling.people import People
 from signaling.push_offer import apps_of, push_info
 from signaling.pushing import Pushing
@@ -40,7 +43,14 @@ class ClientSide:
             _settings(config),
             Identity(records.logins.authenticate, records.devices.seen),
             self.sessions,
-            Requests(switchboard, self.sessions, people, time.time, devices.methods()),
+            Requests(
+                switchboard,
+                self.sessions,
+                people,
+                time.time,
+                partial(may_be_told, loopback=serves_this_machine(config)),
+                devices.methods(),
+            ),
         )
         legs = SessionLegs(self.sessions.send)
         switchboard.connect(EndpointKind.SESSION, legs, self._endpoints)

@@ -15,7 +15,7 @@ class MediaSide:
     def __init__(self, config: Config) -> None:
         settings, workers = media_settings(config), config.media.workers
         by_rtpengine = config.media.engine == "rtpengine"
-        self._rtpengine = RtpengineEngine(_rtpengine_settings(config)) if by_rtpengine else None
+        self._rtpengine = RtpengineEngine(rtpengine_settings(config)) if by_rtpengine else None
         self._fleet = Fleet(settings, workers) if workers and not by_rtpengine else None
         self.engine: OwnEngine = self._rtpengine or self._fleet or _in_process(settings)
 
@@ -55,25 +55,31 @@ def _in_process(settings: MediaSettings) -> OwnEngine:
     return AiortcEngine(settings)
 
 
+def serves_this_machine(config: Config) -> bool:
+    """Whether browsers may be on this machine; those behind a proxy on it are elsewhere."""
+    return is_loopback(config.http.host) and not config.http.trusted_proxies
+
+
 def media_settings(config: Config) -> MediaSettings:
-    """What the engine has to know; behind a proxy on this machine, browsers come from elsewhere."""
+    """What an engine of ours has to know."""
     return MediaSettings(
         host=config.media.host,
         advertised_address=config.media.advertised_address,
         port_min=config.media.port_min,
         port_max=config.media.port_max,
-        loopback=is_loopback(config.http.host) and not config.http.trusted_proxies,
+        loopback=serves_this_machine(config),
         trusted_networks=tuple(map(str, config.media.trusted_networks)),
         max_transcoded=config.media.max_transcoded,
         browser_codec=config.media.browser_codec,
     )
 
 
-def _rtpengine_settings(config: Config) -> RtpengineSettings:
+def rtpengine_settings(config: Config) -> RtpengineSettings:
+    """What the engine of rtpengine has to know."""
     return RtpengineSettings(
         config.media.rtpengine_urls,
         digits=config.media.rtpengine_digits,
         browser_codec=config.media.browser_codec,
-        loopback=is_loopback(config.http.host),
+        loopback=serves_this_machine(config),
         trusted_networks=tuple(map(str, config.media.trusted_networks)),
     )

@@ -25,6 +25,7 @@ from signaling.call_events import (
 )
 from signaling.call_model import LegState
 from signaling.call_record import info
+from signaling.candidates import MayBeTold, screened, told
 from signaling.connection import METHOD_NOT_FOUND
 from signaling.connection import Rejected as RefusedMessage
 from signaling.mailbox import Mailbox
@@ -50,13 +51,16 @@ class Requests:
         sessions: Sessions,
         people: People,
         clock: Callable[[], float],
+        may_be_told: MayBeTold,
         more: Mapping[str, Method] | None = None,
     ) -> None:
-        """`more` are methods that have nothing to do with calls."""
+        """`may_be_told` is for what one client names to another; `more` has nothing to do with
+        calls."""
         self._switchboard = switchboard
         self._sessions = sessions
         self._people = people
         self._clock = clock
+        self._may_be_told = may_be_told
         self._methods: dict[str, Method] = {
             "session.ping": (messages.SessionPing, self._ping),
             "session.state": (messages.SessionState, self._state),
@@ -143,7 +147,7 @@ class Requests:
             messages.Party(account.address, account.display_name),
             to=params.to,
             media=params.media,
-            offer=params.offer,
+            offer=self._screened(params.offer),
         )
         return messages.CallStarted(mailbox.call.id, mailbox.call.state.value)
 
@@ -156,10 +160,8 @@ class Requests:
         return mailbox.ask(lambda request: Accepted(session.id, request))
 
     def _answer(self, session: Session, params: messages.CallAnswer) -> Answer:
-        mailbox = self._mailbox(session, params)
-        return mailbox.ask(
-            lambda request: Answered(session.id, params.answer, request, params.media)
-        )
+        mailbox, answer = self._mailbox(session, params), self._screened(params.answer)
+        return mailbox.ask(lambda request: Answered(session.id, answer, request, params.media))
 
     def _reject(self, session: Session, params: messages.CallReject) -> Answer:
         self._mailbox(session, params).post(Rejected(session.id, EndReason(params.reason)))
@@ -198,19 +200,15 @@ class Requests:
         return mailbox.ask(lambda request: RecordAsked(session.id, params.on, request))
 
     def _offer(self, session: Session, params: messages.MediaOffer) -> Answer:
-        mailbox = self._mailbox(session, params)
-        return mailbox.ask(
-            lambda request: OfferMade(session.id, params.media, params.offer, request)
-        )
+        mailbox, offer = self._mailbox(session, params), self._screened(params.offer)
+        return mailbox.ask(lambda request: OfferMade(session.id, params.media, offer, request))
 
     def _take_offer(self, session: Session, params: messages.MediaAnswer) -> Answer:
-        mailbox = self._mailbox(session, params)
-        return mailbox.ask(
-            lambda request: OfferTaken(session.id, params.media, params.answer, request)
-        )
+        mailbox, answer = self._mailbox(session, params), self._screened(params.answer)
+        return mailbox.ask(lambda request: OfferTaken(session.id, params.media, answer, request))
 
     def _candidates(self, session: Session, params: messages.MediaCandidates) -> Answer:
-        candidates = tuple(params.candidates)
+        candidates = told(params.candidates, self._may_be_told)
         mailbox = self._mailbox(session, params)
         mailbox.post(Trickled(session.id, params.media, candidates, params.end))
         return Done()
@@ -223,6 +221,9 @@ class Requests:
 
     def _list_people(self, session: Session, _params: messages.DirectoryList) -> Answer:
         return self._people.listed(session.id, session.account.address)
+
+    def _screened(self, description: str) -> str:
+        return screened(description, self._may_be_told)
 
     def _mailbox(self, session: Session, params: Any) -> Mailbox:
         return self._switchboard.find(str(params.call), session.account.id)

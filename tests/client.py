@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Self
 
 from aiohttp import (
@@ -19,6 +20,7 @@ from aiohttp import (
 )
 from aiohttp.test_utils import TestServer
 
+from media.candidates import may_be_told
 from signaling.call_model import EndpointKind, RecordPolicy
 from signaling.hub import Hub, HubSettings, Identity, Principal
 from signaling.people import People
@@ -121,6 +123,7 @@ class World:
                     self.directory.wakeable,
                 ),
                 lambda: 1_700_000_000.0,
+                partial(may_be_told, loopback=False),
                 more,
             ),
         )
@@ -292,8 +295,8 @@ class Client:
             self.socket.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
         await self.socket.close()
 
-    async def start(self, to: str = "bob") -> str:
+    async def start(self, to: str = "bob", *, offer: str = "offer of the caller") -> str:
         """Call somebody; returns the call's id."""
         call = str(uuid.uuid4())
-        await self.call("call.start", call=call, to=to, media=1, offer="offer of the caller")
+        await self.call("call.start", call=call, to=to, media=1, offer=offer)
         return call

@@ -40,13 +40,12 @@ LAYERS: dict[str, dict[Layer, str]] = {
         """,
         Layer.CORE: """
             branches call call_actions call_anchor call_digits call_early call_events call_hold
-            call_model call_recording call_report call_setup call_state call_talk call_wake guard
-            metric_labels route session throttle timeline turn sip.acceptance sip.bans sip.compose
-            sip.dialog
-            sip.digest sip.effects sip.events sip.flow sip.framing sip.gate sip.info sip.leg
-            sip.leg_table sip.message sip.moment sip.pn sip.proposal sip.registrar sip.reinvite
-            sip.screen sip.stack sip.syntax sip.tally sip.timers sip.transaction
-            sip.transaction_layer sip.uri sip.via
+            call_model call_recording call_report call_setup call_state call_talk call_wake
+            candidates guard metric_labels route session throttle timeline turn sip.acceptance
+            sip.bans sip.compose sip.dialog sip.digest sip.effects sip.events sip.flow sip.framing
+            sip.gate sip.info sip.leg sip.leg_table sip.message sip.moment sip.pn sip.proposal
+            sip.registrar sip.reinvite sip.screen sip.stack sip.syntax sip.tally sip.timers
+            sip.transaction sip.transaction_layer sip.uri sip.via
         """,
         Layer.SHARED: "shared/*",
     },

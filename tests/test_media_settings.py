@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from signaling.media_side import media_settings
+from signaling.media_side import media_settings, rtpengine_settings, serves_this_machine
 from signaling.shared.config import load
 from tests.test_config import written
 
@@ -24,3 +24,5 @@ def test_loopback_is_for_browsers_of_this_machine(
 ) -> None:
     config = load(written(tmp_path, f"[http]\n{http}\n"), environment={})
     assert media_settings(config).loopback is this_machines
+    assert rtpengine_settings(config).loopback is this_machines
+    assert serves_this_machine(config) is this_machines

@@ -85,6 +85,37 @@ class TestCall:
             over = await client.call("call.get", call=call)
             assert (over["state"], over["reason"], over["role"]) == ("ended", "hangup", role)
 
+    async def test_no_browser_is_sent_where_the_server_would_not_try(self, world: World) -> None:
+        """An account names the addresses that the checks of whom it calls go to."""
+
+        def written(what: str, *addresses: str) -> str:
+            lines = (f"a=candidate:1 1 udp 9 {each} 80 typ host" for each in addresses)
+            return "\r\n".join([f"v=0 {what}", *lines, "a=mid:0", ""])
+
+        there, bad = "192.0.2.1", ("127.0.0.1", "169.254.169.254", "router.example", "224.0.0.1")
+        alice, bob = await world.open("alice"), await world.open("bob")
+        call = await alice.start(offer=written("offer", *bad, there))
+        good = written("offer", there)
+        assert (await bob.hears("call.incoming"))["offer"] == good
+        assert (await bob.call("call.accept", call=call))["offer"] == good
+        await bob.call("call.answer", call=call, media=1, answer=written("answer", *bad, there))
+        assert (await alice.hears("call.answered"))["answer"] == written("answer", there)
+
+        again = written("again", *([there] * 30))
+        asked = asyncio.create_task(alice.call("media.offer", call=call, media=2, offer=again))
+        offered = await bob.hears("media.offer")
+        assert offered["offer"] == written("again", *([there] * 20))
+        answer = written("done", *bad)
+        await bob.call("media.answer", call=call, media=2, answer=answer)
+        assert (await asked)["answer"] == written("done")
+
+        trickled = [
+            {"candidate": f"candidate:1 1 udp 9 {each} 80 typ host"} for each in (*bad, there)
+        ]
+        await alice.call("media.candidates", call=call, media=2, candidates=trickled)
+        heard = (await bob.hears("media.candidates"))["candidates"]
+        assert [each["candidate"].split()[4] for each in heard] == [there]
+
     async def test_a_second_hang_up_hears_how_it_ended(self, world: World) -> None:
         alice, bob = await world.open("alice"), await world.open("bob")
         call = await talk(alice, bob)
