@@ -16,7 +16,7 @@ from signaling.shared.errors import MediaError, OperatorError
 
 log = logging.getLogger(__name__)
 
-PING_SECONDS = 0.5
+PING_SECONDS = 0.2
 START_SECONDS = 30.0
 """How long a process may take until it is ready."""
 STEADY_SECONDS = 10.0
@@ -278,6 +278,9 @@ class Fleet:
         for slot in self._slots:
             if slot.process is not None and slot.process.link is link:
                 log.error("media process %d is gone, with %d legs", slot.process.pid, len(lost))
+                if link.hangs:
+                    # It would go on with old sound, should it wake up.
+                    slot.process.kill()
                 self._spawn(self._replace(slot, slot.process))
         for leg, place in lost.items():
             if place.is_open:
@@ -290,7 +293,7 @@ class Fleet:
     async def _replace(self, slot: _Slot, process: WorkerProcess) -> None:
         lived = asyncio.get_running_loop().time() - slot.began_at
         slot.failures = 0 if lived >= STEADY_SECONDS else slot.failures + 1
-        # What is dead is only to be waited for; what hangs shall not go on.
+        # What is dead is only to be waited for.
         await process.end(_LAST_WORDS_SECONDS)
         while True:
             if slot.failures:

@@ -1,6 +1,7 @@
 """One media process as the one that started it sees it: asked by messages, watched by pings."""
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
@@ -9,6 +10,7 @@ from typing import Any, Protocol, cast
 
 from media import seam
 from media.engine import MediaEvent
+from media.pulse import Pulse
 from media.settings import Counts, MediaSettings
 from media.wire import Frames, framed
 from signaling.shared.errors import BadMessage, MediaError
@@ -17,8 +19,6 @@ log = logging.getLogger(__name__)
 
 MAX_ASKED = 4_000
 """Requests that may wait for one process; more of them mean that it is lost in its work."""
-MISSED_PINGS = 6
-"""Pings in a row without an answer, after which a process is taken for hung."""
 GRACE_SECONDS = 3.0
 """How long a process may take to close its legs."""
 
@@ -39,16 +39,17 @@ class Owner(Protocol):
 class WorkerLink(asyncio.Protocol):
     """Our end of the socket."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, pulse: Pulse) -> None:
         self.counts = Counts()
         self.is_ready = False
         self.is_over = False
+        self.hangs = False
         self._owner = owner
+        self._pulse = pulse
         self._frames = Frames()
         self._transport: asyncio.Transport
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._last = 0
-        self._missed = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's is none by inheritance.
@@ -89,15 +90,12 @@ class WorkerLink(asyncio.Protocol):
             del self._asked[number]
 
     def ping(self) -> None:
-        """To be called in even intervals; drops a process that has not answered for several.
-
-        Counted and not timed: when it is we who were late, all of it was.
-        """
-        if self._missed >= MISSED_PINGS:
+        """To be called in even intervals; drops a process that hangs, by its pulse."""
+        if self._pulse.stopped():
             log.error("a media process hangs")
+            self.hangs = True
             self.drop()
             return
-        self._missed += 1
         self._send(seam.Ping())
 
     def drop(self) -> None:
@@ -114,7 +112,7 @@ class WorkerLink(asyncio.Protocol):
             case seam.Told():
                 self._owner.heard(self, seam.event_of(report))
             case seam.Pong(counts=counts):
-                self._missed = 0
+                self._pulse.beat()
                 self.counts = counts
                 if not self.is_ready:
                     self.is_ready = True
@@ -151,7 +149,8 @@ class WorkerProcess:
                 stdin=asyncio.subprocess.DEVNULL,
             )
             loop = asyncio.get_running_loop()
-            _, link = await loop.create_connection(lambda: WorkerLink(owner), sock=ours)
+            pulse = Pulse(process.pid)
+            _, link = await loop.create_connection(lambda: WorkerLink(owner, pulse), sock=ours)
         except BaseException as error:
             # A process that was started ends with the socket.
             ours.close()
@@ -172,6 +171,10 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
     async def end(self, seconds: float = GRACE_SECONDS) -> None:
         """Let it close its legs and end; one that does not within this time is killed."""
         self.link.drop()
@@ -179,5 +182,5 @@ class WorkerProcess:
             async with asyncio.timeout(seconds):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            self.kill()
             await self._process.wait()

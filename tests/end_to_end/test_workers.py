@@ -1,4 +1,4 @@
-"""Media in processes of its own: one is killed while calls talk, and one while a phone rings."""
+"""Media in processes of its own: they are killed, or hang, while calls talk or a phone rings."""
 
 import asyncio
 import os
@@ -68,18 +68,17 @@ class Talk:
         self.bob.answer()
         await asyncio.gather(self.alice.talks(), self.bob.talks(since=since))
 
-    async def lose_process(self) -> float:
-        """Kill the process of this call; returns when, once the page has its sound again."""
+    async def lose_process(self, by: signal.Signals = signal.SIGKILL) -> float:
+        """Kill or stop the process of this call; returns when, once the page has sound again."""
         await eventually(self._heard_by_bob, lambda packets: packets > 50)
         by_worker = ports_by_worker(self._server)
         its_port = next(each.source for each in self._tap.packets if self._is_bobs(each.target))
         victim = next(pid for pid, ports in by_worker.items() if its_port in ports)
-        # Each call has a process of its own.
         (self.others,) = [ports for pid, ports in by_worker.items() if pid != victim]
-        assert self.others
         async with self.alice.moving():
             killed_at = time.time()
-            os.kill(victim, signal.SIGKILL)
+            os.kill(victim, by)
+        await eventually(self._workers, lambda pids: victim not in pids)
         return killed_at
 
     def gaps(self, since: float) -> tuple[float, float]:
@@ -96,6 +95,9 @@ class Talk:
         await self.alice.hang_up()
         assert await self.alice.ended() == Ended("hangup", "caller")
         assert await self.bob.ended(since=since) == ENDED_NORMALLY
+
+    async def _workers(self) -> list[int]:
+        return workers_of(self._server)
 
     async def _heard_by_bob(self) -> int:
         return sum(self._is_bobs(each.target) for each in self._tap.packets)
@@ -121,6 +123,8 @@ async def test_calls_outlive_their_processes(
         await asyncio.gather(here.talks(), there.talks())
         await talk.begin()
         killed_at = await talk.lose_process()
+        # Each call has a process of its own.
+        assert talk.others
         both = (alice, sounds.b), (bob, sounds.a)
         await hear(tmp_path, *both, (here, sounds.b), (there, sounds.b))
     gaps = talk.gaps(killed_at)
@@ -132,6 +136,25 @@ async def test_calls_outlive_their_processes(
     await talk.end()
     await here.hang_up()
     await ring_through_a_death(talk, server)
+
+
+async def test_a_call_outlives_a_process_that_hangs(
+    alice: Softphone,
+    linphone: StartLinphone,
+    server: Server,
+    sounds: Sounds,
+    tmp_path: Path,
+) -> None:
+    bob = await linphone(BOB)
+    async with tapped() as tap:
+        talk = Talk(alice, bob, server, tap)
+        await talk.begin()
+        stopped_at = await talk.lose_process(signal.SIGSTOP)
+        await hear(tmp_path, (alice, sounds.b), (bob, sounds.a))
+    gaps = talk.gaps(stopped_at)
+    assert max(gaps) < MOST_SECONDS, gaps
+    assert bob.invites() == 2
+    await talk.end()
 
 
 async def ring_through_a_death(talk: Talk, server: Server) -> None:

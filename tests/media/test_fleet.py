@@ -16,13 +16,14 @@ from media import fleet as fleets
 from media import seam, worker_link
 from media.engine import Gone, MediaEvent, Profile
 from media.fleet import Fleet
+from media.pulse import Pulse
 from media.settings import MediaSettings
 from media.wire import framed
 from media.worker_link import WorkerLink
 from signaling.shared.errors import MediaError, OperatorError, TryAgain
 from signaling.shared.sealed_file import SealedReader
 from tests.media.harness import BROWSER_CODECS, PCMU, Events, browser_calls_phone, quick, talk
-from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone
+from tests.media.peers import LOOPBACK, PATIENCE, Browser, Phone, rtp
 
 G722 = ("9 101", "rtpmap:101 telephone-event/8000")
 
@@ -185,16 +186,29 @@ class TestDeath:
         assert set(fleet.pids()) & set(pids) == {pids[1]}
         assert not lives(victim)
 
-    async def test_one_that_hangs_is_as_dead(self, fleet: Fleet) -> None:
-        events = Events(fleet)
-        await open_legs(fleet, "hanging")
-        victim = fleet.pids()[0]
-        os.kill(victim, signal.SIGSTOP)
-        with pytest.raises(MediaError):
-            await fleet.query("hanging/leg")
-        assert gone(events) == ["hanging/leg"]
-        await until(lambda: fleet.alive() == 2)
-        assert not lives(victim)
+    async def test_one_that_hangs_is_as_dead_and_never_goes_on(self, fleet: Fleet) -> None:
+        events, victim = Events(fleet), fleet.pids()[0]
+
+        def wake(_: MediaEvent) -> None:
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGCONT)
+
+        async with Phone() as one, Phone() as two:
+            for leg, phone in (("one", one), ("two", two)):
+                offer = phone.description(*PCMU)
+                phone.call(await fleet.open("c", leg, Profile.RTP, offer=offer, peer=LOOPBACK))
+            await fleet.join("one", "two")
+            one.send(rtp(0, 1))
+            await two.inbox.packet()
+            os.kill(victim, signal.SIGSTOP)
+            one.send(rtp(0, 2))
+            fleet.listen(wake)
+            with pytest.raises(MediaError):
+                await fleet.query("one")
+            assert gone(events) == ["one", "two"]
+            await until(lambda: fleet.alive() == 2)
+            assert not lives(victim)
+            assert two.inbox.media.empty()
 
     async def test_the_only_process_is_waited_for(self) -> None:
         async with running(quick(), 1) as fleet:
@@ -299,7 +313,9 @@ async def link_to_us(owner: Owner) -> AsyncIterator[tuple[WorkerLink, socket.soc
     """A link, and the end of its socket that a process would have."""
     ours, theirs = socket.socketpair()
     loop = asyncio.get_running_loop()
-    transport, link = await loop.create_connection(lambda: WorkerLink(owner), sock=ours)
+    transport, link = await loop.create_connection(
+        lambda: WorkerLink(owner, Pulse(os.getpid())), sock=ours
+    )
     with theirs:
         yield link, theirs
     transport.close()
