@@ -40,6 +40,9 @@ class Shelf(Protocol):
     async def discard(self, recording: str) -> None:
         """It did not begin."""
 
+    def abandon(self, recording: str) -> None:
+        """Whoever wrote it is gone: what there is of it is to be finished."""
+
 
 class RecordLink:
     """One call's recording; a call may have several, one after the other."""
@@ -101,12 +104,16 @@ class RecordLink:
             await self._engine.record(recording.id, left, right, path, key)
 
     async def _stop(self) -> None:
-        """A recording that nobody can finish now is mended when the house is kept."""
         running, self._running = self._running, None
         if running is None:
             return
-        async with asyncio.timeout(ENGINE_SECONDS):
-            recorded = await self._engine.stop_recording(running.id)
+        recorded = None
+        try:
+            async with asyncio.timeout(ENGINE_SECONDS):
+                recorded = await self._engine.stop_recording(running.id)
+        finally:
+            if recorded is None:
+                self._shelf.abandon(running.id)
         if recorded is not None:
             await self._shelf.finish(running.id, recorded)
 

@@ -70,6 +70,7 @@ class Recordings:
         self._keyring = keyring
         self._directory = directory
         self._clock = clock
+        self._abandoned = asyncio.Event()
 
     # --- being made
 
@@ -119,6 +120,11 @@ class Recordings:
             await connection.execute(delete(recordings).where(recordings.c.id == recording))
         self._erase(recording)
 
+    def abandon(self, recording: str) -> None:
+        """Whoever wrote it is gone: whoever keeps the house is to mend it soon."""
+        log.warning("recording %s was not given its end, and is to be mended", recording)
+        self._abandoned.set()
+
     # --- being read
 
     async def of_call(self, call: str) -> list[Recording]:
@@ -136,7 +142,7 @@ class Recordings:
         Raises WrongState while one is being made, OperatorError for one that is damaged.
         """
         if any(each.size is None for each in found):
-            raise WrongState("the call is still being recorded, or was when the server ended")
+            raise WrongState("the call is still being recorded, or was when its process ended")
         keys = await self._keys([each.id for each in found])
         parts = [(self._path(each.id), keys[each.id]) for each in found if each.id in keys]
         return await asyncio.to_thread(Sound, parts)
@@ -156,11 +162,17 @@ class Recordings:
         for name in await missing_of(self._store, recordings.c.id, named):
             self._erase(name)
 
-    async def mend(self, seconds_of: Callable[[bytes], float]) -> None:
-        """Finish what a server that died left; `seconds_of` tells a file's length from its end.
+    async def abandoned(self) -> None:
+        """Wait until there is one to mend that was not there at the last `mend`."""
+        await self._abandoned.wait()
 
-        What is being recorded is let be, also by another process.
+    async def mend(self, seconds_of: Callable[[bytes], float]) -> None:
+        """Finish what a process or a server left that died.
+
+        `seconds_of` tells a file's length from its end. What is being recorded is let be,
+        also by another process.
         """
+        self._abandoned.clear()
         for each in await self._find(recordings.c.seconds.is_(None)):
             path, key = self._path(each.id), (await self._keys([each.id])).get(each.id)
             if key is None or not path.exists():

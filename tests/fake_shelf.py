@@ -11,6 +11,7 @@ class FakeShelf:
         self.begun: list[tuple[str, str, str | None]] = []
         self.finished: list[tuple[str, Recorded]] = []
         self.discarded: list[str] = []
+        self.left: list[str] = []
         self.trouble: Exception | None = None
 
     async def begin(self, call: str, caller: str, callee: str | None) -> NewRecording:
@@ -25,3 +26,6 @@ class FakeShelf:
 
     async def discard(self, recording: str) -> None:
         self.discarded.append(recording)
+
+    def abandon(self, recording: str) -> None:
+        self.left.append(recording)

@@ -105,6 +105,22 @@ async def test_it_goes_on_with_other_media_or_in_another_file_where_it_cannot() 
     assert [name for name, _ in exchange.shelf.finished] == ["recording 1"]
 
 
+async def test_what_a_dead_process_wrote_is_left_to_be_mended() -> None:
+    exchange = make()
+    mailbox = await talk(exchange)
+    await asks(mailbox)
+    exchange.engine.forgets = True
+    exchange.engine.trouble["stop_recording"] = MediaError("the media process died")
+    await moves(exchange, mailbox, 2)
+    assert list(exchange.engine.recorded) == ["recording 1", "recording 2"]
+    assert (exchange.shelf.left, exchange.shelf.finished) == (["recording 1"], [])
+    assert mailbox.call.taping is Taping.ON
+    # The last process dies, too, and nobody takes the call up.
+    mailbox.post(HungUp("linphone"))
+    await exchange.finished()
+    assert exchange.shelf.left == ["recording 1", "recording 2"]
+
+
 async def test_a_call_has_a_most_of_recordings() -> None:
     exchange = make()
     mailbox = await talk(exchange)

@@ -1,5 +1,6 @@
 """Recordings as they are kept: sealed, with their call's retention, and erased from the disk."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,15 +8,17 @@ import pytest
 from sqlalchemy import delete, select, update
 
 from media.engine import Recorded
+from signaling import retention
 from signaling.record_link import NewRecording
 from signaling.recordings import Recording
 from signaling.records import Records
-from signaling.retention import tidy
+from signaling.retention import keep_house, tidy
 from signaling.shared.errors import OperatorError, WrongState
 from signaling.shared.model import Account
 from signaling.shared.sealed_file import CHUNK_BYTES, SealedReader, SealedWriter
 from signaling.store import Store
 from signaling.tables import calls, recordings
+from tests.end_to_end.waiting import eventually
 from tests.installation import PASSWORD, SECRET_KEY, Clock, Stored, installation
 from tests.test_history import call_between
 
@@ -234,6 +237,35 @@ class TestHousekeeping:
         (found,) = await records.recordings.of_call("c")
         assert (found.seconds, found.size) == (7.5, whole)
         assert await played(records) == SOUND[:whole]
+
+    async def test_what_a_process_left_that_died_is_not_waited_for(
+        self,
+        records: Records,
+        clock: Clock,
+        alice: Account,
+        bob: Account,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(retention, "SETTLE_SECONDS", 0.0)
+        before = await records.recordings.begin("before", alice.id, bob.id)
+        write(before, ends=False).close()
+        keeping = asyncio.create_task(
+            keep_house(records, days=90, seconds_of=seconds_of, clock=lambda: clock.now)
+        )
+
+        async def seconds(call: str) -> float | None:
+            (found,) = await records.recordings.of_call(call)
+            return found.seconds
+
+        # The first look is over.
+        await eventually(lambda: seconds("before"), bool)
+        new = await records.recordings.begin("c", alice.id, bob.id)
+        write(new, ends=False).close()
+        records.recordings.abandon(new.id)
+        await eventually(lambda: seconds("c"), bool)
+        assert await played(records) == SOUND[: len(SOUND) // CHUNK_BYTES * CHUNK_BYTES]
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
 
     async def test_what_is_being_recorded_is_let_be(
         self, records: Records, alice: Account, bob: Account

@@ -1,55 +1,28 @@
 """A recorded call of a page and a Linphone: both are told, and both voices are in the file."""
 
 import asyncio
-import io
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 from playwright.async_api import expect
 
-from tests.end_to_end.audio import RATE, Samples, Verdict, compare, load
+from tests.end_to_end.audio import Verdict, load
 from tests.end_to_end.browser import Ended, Softphone
 from tests.end_to_end.conftest import StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY
+from tests.end_to_end.recordings import (
+    ATTEMPTS,
+    LEAST_PESQ,
+    LEAST_PURITY,
+    STRETCH_SECONDS,
+    chained,
+    judge,
+    purity,
+)
 from tests.end_to_end.server import ALICE, BOB, Server
-from tests.end_to_end.sounds import SECONDS, Sounds
+from tests.end_to_end.sounds import Sounds
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
-
-# A voice, and before it what jitter buffers take to settle.
-STRETCH_SECONDS = SECONDS + 1.3
-# Both voices went through opus twice, and one through a busy browser.
-LEAST_PESQ = 2.9
-# As pages and telephones that are listened to: a fault of the recorder is there every time.
-ATTEMPTS = 3
-TONE_HZ = 1400
-WINDOW = RATE // 10
-
-
-def purity(sound: Samples) -> float:
-    """How much of the purest tenth of a second is the tone that tells of a recording."""
-    windows = sound[: len(sound) // WINDOW * WINDOW].reshape(-1, WINDOW)
-    spectra = np.abs(np.fft.rfft(windows * np.hanning(WINDOW), axis=1)) ** 2
-    at = TONE_HZ * WINDOW // RATE
-    loud = spectra.sum(axis=1) > 1e-3
-    parts = spectra[loud, at - 2 : at + 3].sum(axis=1) / spectra[loud].sum(axis=1)
-    return float(parts.max(initial=0.0))
-
-
-def judge(ogg: bytes, sounds: Sounds, folder: Path) -> list[Verdict]:
-    """Each side of the last recording in a file: its first stretch, and its last one."""
-    last = ogg[ogg.rindex(b"OpusHead") - 28 :]
-    sound, rate = soundfile.read(io.BytesIO(last))
-    size = int(STRETCH_SECONDS * rate)
-    verdicts = []
-    for side, voice in enumerate((sounds.a, sounds.b)):
-        for name, cut in (("begin", sound[:size, side]), ("end", sound[-size:, side])):
-            path = folder / f"{side} {name}.wav"
-            soundfile.write(path, cut, rate)
-            verdicts.append(compare(path, voice.once))
-    return verdicts
 
 
 async def record(alice: Softphone) -> None:
@@ -82,7 +55,7 @@ async def test_both_voices_are_recorded_through_a_hold_and_a_move(
     for _ in range(ATTEMPTS):
         await record(alice)
         ogg = await server.download(ALICE, f"/api/calls/{call}/recording")
-        found = judge(ogg, sounds, tmp_path)
+        found = judge(chained(ogg)[-1], sounds, tmp_path)
         verdicts += found
         if all(verdict.passes(LEAST_PESQ) for verdict in found):
             break
@@ -91,10 +64,10 @@ async def test_both_voices_are_recorded_through_a_hold_and_a_move(
     await alice.hang_up()
     assert await alice.ended() == Ended("hangup", "caller")
     assert await bob.ended() == ENDED_NORMALLY
-    assert purity(load(bob.recording)) > 0.9
+    assert purity(load(bob.recording)) > LEAST_PURITY
     assert purity(load(sounds.a.once)) < 0.8
 
     assert server.data_dir is not None
     kept = list((server.data_dir / "recordings").iterdir())
-    assert len(kept) == ogg.count(b"OpusHead")
+    assert len(kept) == len(chained(ogg))
     assert not any(b"OggS" in path.read_bytes() for path in kept)

@@ -10,11 +10,22 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from playwright.async_api import expect
 
+from tests.end_to_end.audio import Verdict, load
 from tests.end_to_end.browser import Ended, Softphone
 from tests.end_to_end.conftest import StartBaresip, StartLinphone
 from tests.end_to_end.linphone import ENDED_NORMALLY, Linphone
 from tests.end_to_end.listening import hear
+from tests.end_to_end.recordings import (
+    ATTEMPTS,
+    LEAST_PESQ,
+    LEAST_PURITY,
+    STRETCH_SECONDS,
+    chained,
+    judge,
+    purity,
+)
 from tests.end_to_end.server import ALICE, BOB, CAROL, Server, running_server
 from tests.end_to_end.sounds import Sounds
 from tests.end_to_end.tap import Tap, tapped, within
@@ -25,13 +36,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 MOST_SECONDS = 2.0
 """How long a call may be without sound when its process dies."""
 UNDISTURBED_SECONDS = 0.5
+UNWRITTEN_SECONDS = 3.0
+"""What a process has not written yet of a recording when it dies, at most."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """A server of its own, with two processes for media."""
     folder = tmp_path_factory.mktemp("workers")
-    async with running_server(folder, (ALICE, BOB, CAROL), workers=2) as running:
+    people = (ALICE, BOB, CAROL)
+    async with running_server(folder, people, workers=2, record="on_request") as running:
         yield running
 
 
@@ -155,6 +169,64 @@ async def test_a_call_outlives_a_process_that_hangs(
     assert max(gaps) < MOST_SECONDS, gaps
     assert bob.invites() == 2
     await talk.end()
+
+
+@pytest.mark.timeout(150)
+async def test_a_recorded_call_is_recorded_on_in_a_new_file(
+    alice: Softphone,
+    linphone: StartLinphone,
+    server: Server,
+    sounds: Sounds,
+    tmp_path: Path,
+) -> None:
+    bob = await linphone(BOB)
+    verdicts: list[Verdict] = []
+    for _ in range(ATTEMPTS):
+        since, told = bob.mark(), tmp_path / "told.wav"
+        async with tapped() as tap:
+            talk = Talk(alice, bob, server, tap)
+            await talk.begin(since=since)
+            (call,) = await alice.page.evaluate("wsphone.calls().map(({ id }) => id)")
+            await record_through_a_death(talk, told)
+            await talk.end(since=since)
+        # Both sides were told anew, or still: the page by its mark, the telephone by the tone.
+        assert purity(load(told)) > LEAST_PURITY
+        parts = chained(await downloaded(server, call))
+        assert len(parts) == 2
+        found = [verdict for part in parts for verdict in judge(part, sounds, tmp_path)]
+        verdicts += found
+        if all(verdict.passes(LEAST_PESQ) for verdict in found):
+            return
+    raise AssertionError(f"{tmp_path}: {verdicts}")
+
+
+async def record_through_a_death(talk: Talk, told: Path) -> None:
+    """Record a call; `told` is what the telephone hears from the death of its process on."""
+    shown = expect(talk.alice.part("call-recorded"))
+    await talk.alice.part("record").click()
+    await shown.to_have_text("This call is recorded")
+    await asyncio.sleep(STRETCH_SECONDS + UNWRITTEN_SECONDS)
+    async with talk.bob.hearing(told):
+        await talk.lose_process()
+        await asyncio.sleep(STRETCH_SECONDS)
+    await shown.to_have_text("This call is recorded")
+    await talk.alice.part("record").click()
+    await shown.to_have_text("The recording has ended")
+
+
+async def downloaded(server: Server, call: str) -> bytes:
+    """The recording of a call, once the part that a dead process wrote is mended."""
+
+    async def got() -> bytes | None:
+        try:
+            return await server.download(ALICE, f"/api/calls/{call}/recording")
+        except AssertionError as error:
+            assert "still being recorded" in str(error)
+            return None
+
+    ogg = await eventually(got, lambda ogg: ogg is not None)
+    assert ogg is not None
+    return ogg
 
 
 async def ring_through_a_death(talk: Talk, server: Server) -> None:
