@@ -62,6 +62,8 @@ class _Opened:
     talks: bool = True
     listens: bool = True
     held: bool = False
+    # It is to be recorded, and is not yet.
+    announced: bool = False
     settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -116,6 +118,7 @@ class AiortcEngine:
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
         security: Security = Security.NONE,
+        recorded: bool = False,
     ) -> str:
         """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind."""
         if leg in self._legs:
@@ -126,7 +129,8 @@ class AiortcEngine:
         if agreement is not None:
             self._check_room(agreement.codec, codecs)
         made = self._make_leg(leg, profile, description, peer, security)
-        opened = _Opened(call, profile, made, preferred, peer)
+        announced = recorded and profile is Profile.RTP
+        opened = _Opened(call, profile, made, preferred, peer, announced=announced)
         self._legs[leg] = opened
         try:
             await self._settle(opened, opened.leg.open)
@@ -148,8 +152,8 @@ class AiortcEngine:
             raise
         self._watch.start()
         self._reporter.add(opened.leg.report)
-        opened.text = text
-        return text
+        opened.text = self._mark(opened, text)
+        return opened.text
 
     async def accept(self, leg: str, answer: str) -> str:
         """See MediaEngine; an RTP leg takes a second answer too (early media, then the final)."""
@@ -219,9 +223,14 @@ class AiortcEngine:
 
     async def record(self, recording: str, left: str, right: str, path: str, key: bytes) -> None:
         """See MediaEngine."""
-        pair = self._find(left).leg, self._find(right).leg
-        phones = tuple(leg.side for leg in pair if isinstance(leg, RtpLeg))
-        await self._recorder.record(recording, (pair[0].side, pair[1].side), phones, path, key)
+        opened = self._find(left), self._find(right)
+        sides = opened[0].leg.side, opened[1].leg.side
+        phones = tuple(each.leg.side for each in opened if isinstance(each.leg, RtpLeg))
+        try:
+            await self._recorder.record(recording, sides, phones, path, key)
+        finally:
+            for each in opened:
+                each.announced = False
 
     async def stop_recording(self, recording: str) -> Recorded | None:
         """See MediaEngine."""
@@ -301,7 +310,8 @@ class AiortcEngine:
             self._bridge.places.check()
 
     def _mark(self, opened: _Opened, text: str) -> str:
-        return record_aware.marked(text, recorded=opened.leg.side.tap is not None)
+        recorded = opened.announced or opened.leg.side.tap is not None
+        return record_aware.marked(text, recorded=recorded, before=opened.text)
 
     def _note_hold(
         self, opened: _Opened, agreement: negotiate.Agreement, *, we_talked: bool

@@ -173,14 +173,16 @@ class MediaEngine(Protocol):
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
         security: Security = Security.NONE,
+        recorded: bool = False,
     ) -> str:
         """Open a leg; returns our SDP: an answer to `offer`, or an offer when there is none.
 
         `codecs` are those that need no transcoding: an offer names them first, then all others
         that we carry; an answer names one of them if it can, exactly one, and telephone-event.
         `peer` is the host that signals for the leg. `security` is for RTP legs, and holds for the
-        leg's whole life. TryAgain, where the leg would have to be transcoded and there is no room
-        for another.
+        leg's whole life. `recorded`: it is to be recorded, which an RTP leg is told by this
+        description already. TryAgain, where the leg would have to be transcoded and there is no
+        room for another.
         """
 
     async def accept(self, leg: str, answer: str) -> str:

@@ -5,13 +5,17 @@ from media import sdp
 _NAME = "a=record:"
 
 
-def marked(text: str, *, recorded: bool) -> str:
-    """The description, saying whether the call is recorded; silent of it until it once was."""
+def marked(text: str, *, recorded: bool, before: str) -> str:
+    """The description, saying whether the call is recorded; silent of it until it once was.
+
+    `before` is what the same peer was told last.
+    """
+    if not recorded and _NAME not in before:
+        return text
     description = sdp.parse(text)
     for section in description.media:
-        said = [line for line in section.lines if line.startswith(_NAME)]
-        if section.kind != "audio" or section.rejected or not (recorded or said):
+        if section.kind != "audio" or section.rejected:
             continue
-        kept = [line for line in section.lines if line not in said]
+        kept = [line for line in section.lines if not line.startswith(_NAME)]
         section.lines[:] = [*kept, f"{_NAME}{'on' if recorded else 'off'}"]
     return str(description)

@@ -99,8 +99,12 @@ class RtpengineEngine:
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
         security: Security = Security.NONE,
+        recorded: bool = False,
     ) -> str:
-        """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind."""
+        """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind.
+
+        Nothing is recorded here, so no description says so.
+        """
         if leg in self._legs:
             raise MediaError("a leg of this name is open already")
         description = sdp.parse(offer) if offer is not None else None

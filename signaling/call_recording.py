@@ -26,6 +26,13 @@ def begin_by_policy(call: Call) -> None:
         call.taping = Taping.WANTED
 
 
+def announced(call: Call) -> bool:
+    """Whether a phone is told of a recording by the first description that it gets of us."""
+    if call.answered_at is None:
+        return call.record is RecordPolicy.ALWAYS
+    return call.taping is not Taping.OFF
+
+
 def record_asked(call: Call, event: RecordAsked, now: float) -> bool:
     """A client wants a recording, or its end; whether the call has to move to the server for it.
 

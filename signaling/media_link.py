@@ -50,6 +50,7 @@ from signaling.call_events import (
     UpdateRefused,
 )
 from signaling.call_model import Heard, Leg
+from signaling.call_recording import announced
 from signaling.call_state import Call
 from signaling.shared.errors import MediaError, PeerError, TryAgain, WrongState, WSPhoneError
 from signaling.shared.reasons import EndReason
@@ -192,6 +193,7 @@ class MediaLink:
             codecs=codecs,
             peer=endpoint.host,
             security=(self._srtp, *_INSISTING)[action.insists],
+            recorded=announced(self._call),
         )
 
     def _refused(self, action: MediaAction, reason: EndReason, error: PeerError) -> Event | None:

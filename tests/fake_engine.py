@@ -27,6 +27,8 @@ class FakeEngine:
         self.fed: list[IceCandidate] = []
         self.recorded: dict[str, tuple[str, str]] = {}
         """What is recorded now, by the recording's name: the two legs."""
+        self.announced: list[str] = []
+        """Legs that were opened to be recorded."""
         self.forgets = False
         """Recordings that run are unknown here, as in another process."""
         self.trouble: dict[str, Exception] = {}
@@ -59,8 +61,11 @@ class FakeEngine:
         codecs: tuple[str, ...] = (),
         peer: str | None = None,
         security: Security = Security.NONE,
+        recorded: bool = False,
     ) -> str:
         await self._ask("open", leg)
+        if recorded:
+            self.announced.append(leg)
         self.held[leg] = profile
         self.secured[leg] = security
         return f"engine answers {offer}" if offer else f"engine offers {','.join(codecs)}"

@@ -6,7 +6,7 @@ import pytest
 
 from media.engine import Recorded, Unrecorded
 from signaling.call_events import HungUp, MediaConnected, OfferMade, RecordAsked
-from signaling.call_model import RecordPolicy, Taping
+from signaling.call_model import RecordPolicy, State, Taping
 from signaling.mailbox import Mailbox
 from signaling.media_link import engine_leg
 from signaling.record_link import MAX_RECORDINGS
@@ -59,6 +59,28 @@ async def test_every_call_is_recorded_where_the_operator_says_so() -> None:
     mailbox = await talk(exchange)
     await until(lambda: exchange.engine.recorded)
     assert mailbox.call.taping is Taping.ON
+
+
+@pytest.mark.parametrize("policy", RecordPolicy)
+async def test_phones_are_told_at_once_where_every_call_is_recorded(policy: RecordPolicy) -> None:
+    exchange = make(policy)
+    mailbox = await talk(exchange)
+    both = ["linphone/1", "alice/1"] if policy is RecordPolicy.ALWAYS else []
+    assert [leg.partition("/")[2] for leg in exchange.engine.announced] == both
+    assert mailbox.call.state is State.TALKING
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+async def test_media_that_comes_later_is_told_what_is_so_now(*, goes_on: bool) -> None:
+    exchange = make(RecordPolicy.ALWAYS)
+    if not goes_on:
+        exchange.engine.trouble["record"] = MediaError("the disk is full")
+    mailbox = await talk(exchange)
+    wanted = Taping.ON if goes_on else Taping.OFF
+    await until(lambda: mailbox.call.taping is wanted)
+    exchange.engine.announced.clear()
+    await mailbox.ask(lambda request: OfferMade("alice", 2, "offer", request))
+    assert len(exchange.engine.announced) == goes_on
 
 
 @pytest.mark.parametrize(

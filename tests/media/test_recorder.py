@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from media import recorder
+from media import recorder, sdp
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import SILENCE, Profile, Unrecorded
 from media.g711 import G711Decoder
@@ -174,6 +174,35 @@ async def test_a_phone_hears_a_tone_and_reads_of_the_recording(
     assert loudness(sound, 1400, 8000) > 0.005
     assert [said.count("a=record:on"), again.count("a=record:on")] == [1, 1]
     assert (over.count("a=record:off"), over.count("a=record:on")) == (1, 0)
+
+
+async def test_who_is_to_be_recorded_reads_so_in_the_first_description(
+    engine: AiortcEngine, tmp_path: Path
+) -> None:
+    async with Phone() as one, Phone() as two:
+        offer = one.description(*FORMATS["PCMU/8000"])
+        first = {
+            "right": await engine.open("c", "right", Profile.RTP, recorded=True),
+            "left": await engine.open("c", "left", Profile.RTP, offer=offer, recorded=True),
+            "page": await engine.open("c", "page", Profile.WEBRTC, recorded=True),
+            "other": await engine.open("c", "other", Profile.RTP),
+        }
+        told = {leg: text.count("a=record:on") for leg, text in first.items()}
+        assert told == {"right": 1, "left": 1, "page": 0, "other": 0}
+        section = sdp.parse(first["right"]).media[0]
+        assert (section.kind, section.attributes("record")) == ("audio", ["on"])
+        # Before the answer, too: a phone that describes itself anew is told the same.
+        await engine.accept("right", two.description(*FORMATS["PCMU/8000"]))
+        again = await engine.update("left", offer)
+        await engine.join("left", "right")
+        with pytest.raises(MediaError):
+            await engine.record("r", "left", "right", str(tmp_path / "no" / "x"), KEY)
+        over = [
+            await engine.update("left", offer),
+            await engine.reoffer("right", talks=True, listens=True),
+        ]
+    assert again.count("a=record:on") == 1
+    assert [(text.count("record:on"), text.count("record:off")) for text in over] == [(0, 1)] * 2
 
 
 @pytest.mark.parametrize("first", ["tone", "digit"])

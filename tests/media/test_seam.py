@@ -74,7 +74,8 @@ class TestMethods:
             engine, "open", "c", "l", Profile.RTP, codecs=codecs, security=Security.DTLS
         )
         assert answer == "our description"
-        options = {"offer": None, "codecs": codecs, "peer": None, "security": Security.DTLS}
+        given = {"codecs": codecs, "security": Security.DTLS}
+        options = {"offer": None, "peer": None, "recorded": False, **given}
         assert engine.called == [("c", "l", Profile.RTP), options]
 
     async def test_lists_and_results_of_our_own_types_do_too(self) -> None:
