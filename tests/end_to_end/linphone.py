@@ -316,6 +316,10 @@ class Linphone:
         found = [re.search(r"^CSeq: *(\d+) INVITE", each, re.MULTILINE) for each in heads]
         return len({match[1] for match in found if match})
 
+    def recordings_told(self) -> list[str]:
+        """What each description that it was sent says of recording (RFC 7866): on or off."""
+        return re.findall(r"^a=record:(\w+)", self._log_text(), re.MULTILINE)
+
     def conversation(self) -> list[str]:
         """What it and the other side said in calls so far: CSeq of requests and responses."""
         return re.findall(r"^CSeq: *(\d+ (?!REGISTER)\w+)", self._log_text(), re.MULTILINE)
