@@ -23,8 +23,8 @@ class _Look:
 class Pulse:
     """Counts pings, sent in even intervals. Nothing is timed: when we were late, all of it was."""
 
-    def __init__(self, pid: int) -> None:
-        self._thread = Path(f"/proc/{pid}/task/{pid}")
+    def __init__(self, pid: int, proc: Path = Path("/proc")) -> None:
+        self._thread = proc / f"{pid}/task/{pid}"
         self._missed = 0
         self._still = 0
         self._last: _Look | None = None
@@ -55,4 +55,5 @@ class Pulse:
             ran = (self._thread / "schedstat").read_text().split()[0]
         except (OSError, IndexError):
             return None
-        return _Look(state in _STANDING, ran)
+        # A kernel that does not count has nobody run at all.
+        return None if ran == "0" else _Look(state in _STANDING, ran)

@@ -124,3 +124,14 @@ def test_an_answer_lets_the_count_begin_anew() -> None:
 @pytest.mark.parametrize("pid", [2**22 + 1, 0])
 def test_where_nothing_is_said_only_the_answers_count(pid: int) -> None:
     assert pings(Pulse(pid)) == LATE
+
+
+@pytest.mark.parametrize(("ran", "pings_needed"), [("0 0 0", LATE), ("5 0 1", SOON)])
+def test_a_kernel_that_does_not_count_says_nothing(
+    tmp_path: Path, ran: str, pings_needed: int
+) -> None:
+    thread = tmp_path / "7/task/7"
+    thread.mkdir(parents=True)
+    (thread / "stat").write_text("7 (a) S) S 1 7")
+    (thread / "schedstat").write_text(f"{ran}\n")
+    assert pings(Pulse(7, tmp_path)) == pings_needed
