@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 
 from bench.media_delay import delays_ms
@@ -22,6 +22,7 @@ WARM_UP_SECONDS = 0.5
 SETTLE_SECONDS = 0.3
 AT_ONCE = 10
 """How many calls are set up at the same time."""
+TRIES = 3
 LISTENED_TO = 20
 """How many calls' sound is checked."""
 
@@ -72,7 +73,7 @@ class Session:
 
         async def caller() -> None:
             for _ in left:
-                self.calls.append(await self._bridge.call(self._voices))
+                self.calls.append(await self._call())
 
         async with asyncio.TaskGroup() as group:
             for _ in range(AT_ONCE):
@@ -80,6 +81,13 @@ class Session:
         self._setting_up += cpu_seconds(self._bridge.pid) - before
         # Some start threads with a call.
         give_own_core(self._bridge.pid)
+
+    async def _call(self) -> tuple[End, End]:
+        """One more call; a handshake fails once in a thousand, and is tried again."""
+        for _ in range(TRIES - 1):
+            with suppress(ConnectionError):
+                return await self._bridge.call(self._voices)
+        return await self._bridge.call(self._voices)
 
     async def talk(self, seconds: float, *, calls: int | None = None, timed: bool = False) -> Talk:
         """Have the first `calls`, or all, talk; RuntimeError when the sound is not what was said.
