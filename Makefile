@@ -8,6 +8,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
+# The tests start our programs by the hundred, which is no time to compile them again and again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run install test lint unit page end-to-end screenshots needs clean
 
 run: install
