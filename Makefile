@@ -8,6 +8,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check install
 
+# The tests start our programs by the hundred, which is no time to compile them again and again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run install test lint unit page end-to-end screenshots needs clean
 
 run: install
@@ -26,12 +29,12 @@ lint: .venv/test-installed
 	$(BIN)/mypy
 
 unit: needs
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadgroup \
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile \
 		--ignore=tests/end_to_end --ignore=tests/web
 
 # Two at a time, each in a network of its own: they wait for rings and for speech.
 end-to-end: needs
-	$(BIN)/pytest tests/end_to_end --dist loadgroup \
+	$(BIN)/pytest tests/end_to_end --dist loadfile --no-loadscope-reorder \
 		--tx "2*popen//python=tests/end_to_end/namespace.sh $(BIN)/python"
 
 page: needs

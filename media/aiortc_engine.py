@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from aiortc import RTCCertificate
 
-from media import hold, negotiate, record_aware, sdp
+from media import descriptions, hold, negotiate, record_aware, sdp
 from media.addresses import address_facing, family_of, host_addresses, public_address
 from media.bridge import Bridge, other_codec, passes
 from media.dtls_rtp import fingerprint_of
@@ -137,12 +137,12 @@ class AiortcEngine:
             if self._legs.get(leg) is not opened:
                 raise MediaError("the leg was closed while it opened")
             if description is None or agreement is None:
-                text = negotiate.make_offer(
+                text = descriptions.make_offer(
                     opened.leg.local, preferred, session_id=opened.session_id
                 )
             else:
                 self._reach(opened, description, agreement)
-                text = negotiate.make_answer(
+                text = descriptions.make_answer(
                     description, agreement, opened.leg.local, session_id=opened.session_id
                 )
         except BaseException:
@@ -177,7 +177,7 @@ class AiortcEngine:
         )
         self._reach(opened, description, agreement)
         opened.version += 1
-        text = negotiate.make_answer(
+        text = descriptions.make_answer(
             description,
             agreement,
             opened.leg.local,

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from media import sdes
+from media.descriptions import RtpLocal
 from media.engine import Security
-from media.negotiate import HASHES, RtpLocal
+from media.negotiate import HASHES
 from media.sdes import Crypto
 from media.sdp import MediaSection
 from signaling.shared.errors import BadMessage, IncompatibleMedia

@@ -10,10 +10,11 @@ from typing import Any
 
 from media import rtcp
 from media.addresses import bind_udp
+from media.descriptions import RtpLocal
 from media.dtls_rtp import is_dtls
 from media.keying import Keying, Secrecy
 from media.latch import Latch, Network
-from media.negotiate import RtpLocal, RtpRemote
+from media.negotiate import RtpRemote
 from media.packet import MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
 from media.rtp_shield import Shield, Wire

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from media import hold, negotiate, sdp
+from media import descriptions, hold, negotiate, sdp
 from media import rtpengine_links as links
+from media.descriptions import RtpLocal
 from media.engine import (
     Digit,
     Figures,
@@ -22,7 +23,7 @@ from media.engine import (
 )
 from media.keying import Secrecy
 from media.listeners import Listeners
-from media.negotiate import Agreement, RtpLocal
+from media.negotiate import Agreement
 from media.ng_client import NgClient, NoAnswer, Refused
 from media.rtpengine_call import InstanceCall
 from media.rtpengine_digits import DigitPort
@@ -226,13 +227,13 @@ class RtpengineEngine:
         return Counts(legs=len(self._legs), sockets=0, tasks=len(self._ending), ports=0)
 
     async def _offer(self, opened: Leg) -> None:
-        all_formats = negotiate.make_offer(
+        all_formats = descriptions.make_offer(
             RtpLocal(NOWHERE, _DISCARD_PORT), opened.preferred, session_id=1, noise=False
         )
         near = await opened.there.offer(all_formats)
         if opened.profile is Profile.RTP:
             opened.secrecy.offered(near.section.cryptos)
-        opened.text = negotiate.make_offer(
+        opened.text = descriptions.make_offer(
             self._local(opened, near),
             opened.preferred,
             session_id=opened.session_id,
@@ -247,7 +248,7 @@ class RtpengineEngine:
 
     def _answer_text(self, opened: Leg, description: sdp.Description, near: Near) -> str:
         assert opened.agreement is not None
-        return negotiate.make_answer(
+        return descriptions.make_answer(
             description,
             opened.agreement,
             self._local(opened, near),
@@ -255,7 +256,7 @@ class RtpengineEngine:
             version=opened.version,
         )
 
-    def _local(self, opened: Leg, near: Near) -> negotiate.Local:
+    def _local(self, opened: Leg, near: Near) -> descriptions.Local:
         if opened.profile is Profile.WEBRTC:
             return near.browser_local()
         return near.phone_local(opened.security, opened.keying)

@@ -7,17 +7,10 @@ from dataclasses import dataclass, field
 
 from media import sdp
 from media.candidates import worth_trying
+from media.descriptions import Local, RtpLocal, WebrtcLocal
 from media.engine import Security
 from media.keying import OFFERED_PROTOCOLS, Dtls, Keying, Sdes
-from media.negotiate import (
-    CODECS,
-    Agreement,
-    Local,
-    RtpLocal,
-    RtpRemote,
-    WebrtcLocal,
-    WebrtcRemote,
-)
+from media.negotiate import CODECS, Agreement, RtpRemote, WebrtcRemote
 from media.sdes import Crypto
 from signaling.shared.errors import MediaError
 

@@ -23,8 +23,9 @@ from media import aiortc_hooks as hooks
 from media import rtcp
 from media.addresses import bind_udp, public_address
 from media.candidates import worth_trying
+from media.descriptions import WebrtcLocal
 from media.engine import Failed
-from media.negotiate import MAX_CANDIDATES, WebrtcLocal, WebrtcRemote
+from media.negotiate import MAX_CANDIDATES, WebrtcRemote
 from media.packet import HEADER_SIZE, MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
 from media.sdp import Candidate

@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from argon2 import PasswordHasher
+
 from signaling.accounts import Accounts
 from signaling.blocked import Blocked
 from signaling.callees import Callees
@@ -58,14 +60,20 @@ def recordings_of(config: Config) -> Path:
 
 @asynccontextmanager
 async def open_records(
-    config: Config, *, clock: Callable[[], float] = time.time
+    config: Config,
+    *,
+    clock: Callable[[], float] = time.time,
+    hasher: PasswordHasher | None = None,
 ) -> AsyncIterator[Records]:
-    """Open the database of an installation for the length of the block; raises OperatorError."""
+    """Open the database of an installation for the length of the block; raises OperatorError.
+
+    `hasher` is for the login passwords, if not Argon2id at its usual cost.
+    """
     domain = config.domain
     make_directory(config.data_dir)
     keyring = keyring_of(config)
     store = await Store.open(config.database_url, domain=domain, keyring=keyring)
-    passwords = Passwords(parallel=os.cpu_count() or 1)
+    passwords = Passwords(parallel=os.cpu_count() or 1, hasher=hasher)
     revocations = Revocations()
     try:
         accounts = Accounts(store, passwords, revocations, domain=domain, clock=clock)

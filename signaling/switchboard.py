@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +17,7 @@ from signaling.call_model import Endpoint, EndpointKind, LegState, RecordPolicy,
 from signaling.call_record import info, left_info, record, recorded_info
 from signaling.call_state import Call
 from signaling.callees import Callee
+from signaling.ended_calls import EndedCalls
 from signaling.late_ends import LateEnds
 from signaling.mailbox import Invitation, LegPort, Mailbox, Services
 from signaling.media_link import MediaLink, event_from
@@ -37,8 +38,6 @@ MAX_CALLS_OF_ACCOUNT = 200
 """Calls that one account has under way at most, so that it cannot take all there are."""
 MAX_ENDPOINTS = 48
 """Endpoints that one call rings at most."""
-REMEMBER_SECONDS = 600.0
-MAX_REMEMBERED = 10_000
 STOP_SECONDS = 5.0
 
 
@@ -80,14 +79,6 @@ class Switching:
     record: RecordPolicy = RecordPolicy.NEVER
 
 
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """How a call ended, by account and device; for an account as such, of the leg that counts."""
-
-    at: float
-    told: dict[tuple[str, str | None], CallInfo]
-
-
 class Switchboard:
     """Calls by their ids; sessions and phones reach them through `start`, `find` and `touch`."""
 
@@ -112,7 +103,7 @@ class Switchboard:
         # Live calls by the account that made them.
         self._made_by: Counter[str] = Counter()
         self._of_endpoint: dict[str, set[str]] = {}
-        self._ended: OrderedDict[str, _Ended] = OrderedDict()
+        self._ended = EndedCalls()
         self._tasks: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._on_end: Callable[[CallRecord, Sequence[Hop]], None] = _nobody
@@ -166,7 +157,7 @@ class Switchboard:
             if known.call.caller != caller.id:
                 raise Forbidden("this call id belongs to another call")
             return known
-        self._refuse_ended(call, caller.account)
+        self._ended.refuse(call, caller.account)
         if self._stopping or len(self._calls) >= MAX_CALLS:
             raise TryAgain("this server takes no more calls now", retry_after=5)
         if self._made_by[caller.account] >= MAX_CALLS_OF_ACCOUNT:
@@ -202,7 +193,7 @@ class Switchboard:
         """
         mailbox = self._calls.get(call)
         if mailbox is None:
-            self._refuse_ended(call, account)
+            self._ended.refuse(call, account)
             raise NoSuchCall("there is no such call")
         accounts = {leg.endpoint.account for leg in mailbox.call.legs.values()}
         if account not in accounts and account != mailbox.call.callee_account:
@@ -249,9 +240,8 @@ class Switchboard:
 
         For a device it may have ended before it does for those who talk.
         """
-        known = self._ended.get(call)
-        if known is not None:
-            return known.told.get((account, device)) or known.told.get((account, None))
+        if call in self._ended:
+            return self._ended.told(call, account, device)
         mailbox = self._calls.get(call)
         if mailbox is not None:
             return left_info(mailbox, account, device) if device is not None else None
@@ -262,7 +252,7 @@ class Switchboard:
 
     def forget(self) -> None:
         """Leave ended calls to the history from now on."""
-        self._ended.clear()
+        self._ended.forget()
 
     async def stop(self) -> None:
         """Refuse new calls, end the live ones, wait until everyone was told."""
@@ -363,39 +353,13 @@ class Switchboard:
             len(call.legs),
             call_figures.summary(mailbox),
         )
-        self._remember(mailbox, finish)
+        self._ended.remember(mailbox, finish, asyncio.get_running_loop().time())
         kept = record(mailbox, finish)
         self._on_end(kept, mailbox.timeline.hops)
         try:
             await self._directory.record(kept, mailbox.timeline.hops)
         except WSPhoneError:
             log.exception("call %s: its record could not be kept", call.id)
-
-    def _remember(self, mailbox: Mailbox, finish: Finish) -> None:
-        now = asyncio.get_running_loop().time()
-        call = mailbox.call
-        # An account with several legs is told of its own call, or of the one that it answered.
-        by_weight = [*reversed(call.legs), call.winner or call.caller, call.caller]
-        told: dict[tuple[str, str | None], CallInfo] = {}
-        for leg in by_weight:
-            endpoint, seen = call.legs[leg].endpoint, info(mailbox, leg, finish)
-            told[endpoint.account, None] = told[endpoint.account, endpoint.device] = seen
-        self._ended[call.id] = _Ended(now, told)
-        while self._ended:
-            ended_at = next(iter(self._ended.values())).at
-            if len(self._ended) <= MAX_REMEMBERED and now - ended_at < REMEMBER_SECONDS:
-                break
-            self._ended.popitem(last=False)
-
-    def _refuse_ended(self, call: str, account: str) -> None:
-        known = self._ended.get(call)
-        if known is None:
-            return
-        told = known.told.get((account, None))
-        if told is None:
-            raise NoSuchCall("there is no such call")
-        reason = told.reason
-        raise NoSuchCall(f"the call is over: {reason}", ended=reason)
 
 
 def _nobody(record: CallRecord, timeline: Sequence[Hop]) -> None:

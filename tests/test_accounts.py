@@ -86,15 +86,16 @@ class TestAuthenticating:
         assert await records.accounts.authenticate(name, PASSWORD) is None
 
     async def test_a_hash_of_other_parameters_is_renewed_at_the_next_login(
-        self, records: Records, stored: Stored
+        self, tmp_path: Path, database: str, stored: Stored
     ) -> None:
-        alice = await records.accounts.add("alice", PASSWORD)
-        weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-        await stored.run(update(accounts).values(password_hash=weak))
-        assert await records.accounts.authenticate("alice", PASSWORD) == alice
-        ((renewed,),) = await stored.run(select(accounts.c.password_hash))
-        assert "m=19456,t=2,p=1" in renewed
-        assert await records.accounts.authenticate("alice", PASSWORD) == alice
+        async with installation(tmp_path, database=database, hasher=None) as records:
+            alice = await records.accounts.add("alice", PASSWORD)
+            weak = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+            await stored.run(update(accounts).values(password_hash=weak))
+            assert await records.accounts.authenticate("alice", PASSWORD) == alice
+            ((renewed,),) = await stored.run(select(accounts.c.password_hash))
+            assert "m=19456,t=2,p=1" in renewed
+            assert await records.accounts.authenticate("alice", PASSWORD) == alice
 
 
 class TestNewPassword:

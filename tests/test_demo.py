@@ -10,7 +10,7 @@ from tests.installation import PASSWORD, installation
 
 class TestPeople:
     async def test_a_first_start_has_alice_and_bob_with_a_phone_each(self, tmp_path: Path) -> None:
-        async with installation(tmp_path) as records:
+        async with installation(tmp_path, laid_out=False) as records:
             users = await create_demo(records)
             assert [user.name for user in users] == ["alice", "bob"]
             for user in users:
@@ -18,15 +18,15 @@ class TestPeople:
                 assert len(await records.phones.credentials(user.name)) == 1
 
     async def test_a_later_start_adds_nobody(self, tmp_path: Path) -> None:
-        async with installation(tmp_path) as records:
-            await create_demo(records)
-        async with installation(tmp_path) as records:
+        async with installation(tmp_path, laid_out=False) as records:
+            assert await create_demo(records)
+        async with installation(tmp_path, laid_out=False) as records:
             assert await create_demo(records) == []
 
     async def test_an_installation_with_people_is_left_alone(self, tmp_path: Path) -> None:
-        async with installation(tmp_path) as records:
+        async with installation(tmp_path, laid_out=False) as records:
             await records.accounts.add("carol", PASSWORD)
-        async with installation(tmp_path) as records:
+        async with installation(tmp_path, laid_out=False) as records:
             assert await create_demo(records) == []
             assert [account.name for account in await records.accounts.all()] == ["carol"]
 

@@ -12,7 +12,7 @@ from signaling.shared.config import load
 from signaling.shared.model import Account, Device
 from signaling.shared.push import Provider, PushKind, PushReport, Step, Target
 from tests.installation import PASSWORD
-from tests.test_commands import Shell
+from tests.shell import Shell
 
 TOKEN = "a-token-of-a-phone"
 

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -30,13 +30,13 @@ LAYERS: dict[str, dict[Layer, str]] = {
         Layer.SHELL: """
             accounts admin_api api authority backup blocked call_api call_figures call_record
             callees client_socket config_report connection contacts databases demo device_requests
-            devices directory export front health history http hub lan late_ends linphone live_calls
-            local_door logins mailbox media_link metrics metrics_api migrations/* pages passwords
-            people phones provisioning push_figures push_jobs push_offer push_page push_proofs
-            push_reports push_rows push_targets record_link recording_api recordings records
-            removals requests retention revocations session_legs sessions store switchboard tables
-            tls waking sip.admission sip.agent sip.phone_calls sip.push_contacts
-            sip.registrations sip.streams sip.transport
+            devices directory ended_calls export front health history http hub lan late_ends
+            linphone live_calls local_door logins mailbox media_link metrics metrics_api
+            migrations/* pages passwords people phones provisioning push_figures push_jobs
+            push_offer push_page push_proofs push_reports push_rows push_targets record_link
+            recording_api recordings records removals requests retention revocations session_legs
+            sessions store switchboard tables tls waking sip.admission sip.agent sip.phone_calls
+            sip.push_contacts sip.registrations sip.streams sip.transport
         """,
         Layer.CORE: """
             branches call call_actions call_anchor call_digits call_early call_events call_hold
@@ -58,10 +58,10 @@ LAYERS: dict[str, dict[Layer, str]] = {
             sounds/* srtp watch webrtc_leg worker_link
         """,
         Layer.CORE: """
-            candidates codec comfort concealment dtmf engine framing g711 g722 hold jitter keying
-            latch libopus listeners negotiate ng ogg opus packet pcm places quality reception
-            record_aware resample rtcp rtpengine_figures rtpengine_sdp sdes sdp seam settings stun
-            tape transcode wire
+            candidates codec comfort concealment descriptions dtmf engine framing g711 g722 hold
+            jitter keying latch libopus listeners negotiate ng ogg opus packet pcm places quality
+            reception record_aware resample rtcp rtpengine_figures rtpengine_sdp sdes sdp seam
+            settings stun tape transcode wire
         """,
     },
     "push": {
@@ -102,7 +102,7 @@ class Module:
     def package(self) -> str:
         return self.name.partition(".")[0]
 
-    @property
+    @cached_property
     def layer(self) -> Layer | None:
         inner = self.name.partition(".")[2]
         for layer, names in LAYERS[self.package].items():
@@ -112,9 +112,13 @@ class Module:
                     return layer
         return None
 
+    @cached_property
+    def nodes(self) -> tuple[ast.AST, ...]:
+        return tuple(ast.walk(self.tree))
+
     def imports(self) -> Iterator[str]:
         """The dotted names it imports; a name out of a package counts as a module of it."""
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -216,8 +220,7 @@ def reads_the_environment(module: Module) -> bool:
         "tomllib" in {name.partition(".")[0] for name in imported}
         or bool(imported & inside)
         or any(
-            isinstance(node, ast.Attribute) and ast.unparse(node) in inside
-            for node in ast.walk(module.tree)
+            isinstance(node, ast.Attribute) and ast.unparse(node) in inside for node in module.nodes
         )
     )
 
@@ -226,11 +229,11 @@ def private_names(module: Module) -> Iterator[tuple[int, str]]:
     """Where it reaches for a name with a leading underscore that is not its own."""
     own = {
         node
-        for scope in ast.walk(module.tree)
+        for scope in module.nodes
         if isinstance(scope, ast.ClassDef)
         for node in attributes_of_its_own(scope)
     }
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Attribute) and is_private(node.attr) and node not in own:
             yield node.lineno, ast.unparse(node)
         elif isinstance(node, ast.ImportFrom):

@@ -17,7 +17,7 @@ from signaling.records import Records
 from signaling.shared.errors import BadMessage, NotFound
 from signaling.shared.push import Provider, Target
 from tests.installation import installation
-from tests.test_commands import Shell
+from tests.shell import Shell
 from tests.test_device_commands import TOKEN, add_devices, with_alice
 from tests.test_push_checks import BROWSER
 from tests.test_push_targets import Person, person

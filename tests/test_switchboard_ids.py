@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from signaling import switchboard
+from signaling import ended_calls
 from signaling.call_actions import Ring
 from signaling.call_events import HungUp, Rejected
 from signaling.call_record import info
@@ -86,7 +86,7 @@ class TestIds:
     async def test_ends_are_forgotten_when_there_are_too_many(
         self, make: MakeExchange, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(switchboard, "MAX_REMEMBERED", 2)
+        monkeypatch.setattr(ended_calls, "MAX_REMEMBERED", 2)
         exchange = make()
         calls = []
         for _ in range(3):
@@ -99,7 +99,7 @@ class TestIds:
     async def test_ends_are_forgotten_in_time(
         self, make: MakeExchange, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(switchboard, "REMEMBER_SECONDS", 0.0)
+        monkeypatch.setattr(ended_calls, "REMEMBER_SECONDS", 0.0)
         exchange = make()
         call = exchange.call().call.id
         await exchange.finished()

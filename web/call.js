@@ -4,8 +4,8 @@ import { NoMicrophone, reasonOf, RpcError } from './errors.js';
 import { Hold } from './hold.js';
 import { KeysHeard } from './keys_heard.js';
 import { Media } from './media.js';
-import { closeMicrophone } from './microphone.js';
 import { Recording } from './recording.js';
+import { Voice } from './voice.js';
 
 /**
  * outgoing:  trying ──> ringing ──> talking ──> ended
@@ -49,8 +49,7 @@ const ENDED_WAIT_MS = 3_000;
 export class Call {
   #deps;
   #media;
-  /** @type {MediaStream | null} */
-  #microphone = null;
+  #voice;
   #digits = 0;
   #leaving = false;
 
@@ -102,6 +101,13 @@ export class Call {
       },
       facts.media,
     );
+    this.#voice = new Voice({
+      microphone: deps.microphone,
+      media: this.#media,
+      wanted: () => !this.#leaving && this.state !== 'ended',
+      silent: () => this.muted || this.hold.any,
+      take: (step) => this.#take(step),
+    });
   }
 
   get pc() {
@@ -140,7 +146,7 @@ export class Call {
    * @param {string} to
    */
   async start(to) {
-    const opening = this.#openMicrophone();
+    const opening = this.#voice.open();
     // Browsers take longer over the microphone than over the offer.
     const offering = this.#media.offer();
     offering.catch(() => {});
@@ -163,7 +169,7 @@ export class Call {
     try {
       // The microphone first: a person may think about it for longer than the server waits for
       // an answer once the call is claimed, and the other devices should ring meanwhile.
-      await this.#openMicrophone();
+      await this.#voice.open();
     } finally {
       this.#setPending(null);
     }
@@ -202,10 +208,7 @@ export class Call {
 
   /** Another microphone was chosen: go on with that one. */
   async changeMicrophone() {
-    const before = this.#microphone;
-    if (!before) return;
-    await this.#replaceMicrophone();
-    if (this.#microphone !== before) closeMicrophone(before);
+    await this.#voice.change();
   }
 
   // --- what the server says; anything may come late, and is passed over then
@@ -266,7 +269,7 @@ export class Call {
       this.#move('talking');
       await this.#soundIsDue();
     } else if (this.direction === 'incoming' && this.state === 'trying' && !this.pc) {
-      await this.#openMicrophone();
+      await this.#voice.open();
       await this.#answer();
     } else if (this.direction === 'outgoing' && listed.state === 'ringing') {
       this.progressed({ call: this.id, state: 'ringing' });
@@ -275,45 +278,15 @@ export class Call {
 
   // --- inside
 
-  get #silent() {
-    return this.muted || this.hold.any;
-  }
-
   #soundFollows() {
-    for (const track of this.#microphone?.getAudioTracks() ?? []) track.enabled = !this.#silent;
+    this.#voice.follow();
     this.#deps.changed(this);
-  }
-
-  async #openMicrophone() {
-    if (this.#microphone) return;
-    const microphone = await this.#deps.microphone();
-    if (this.#hold(microphone)) this.#media.use(microphone);
   }
 
   /** After a reload nobody has opened the microphone for the first path yet. */
   async #soundIsDue() {
-    await this.#openMicrophone();
+    await this.#voice.open();
     await this.#media.expect();
-  }
-
-  /** @param {MediaStream} microphone @returns {boolean} whether the call still wants it */
-  #hold(microphone) {
-    if (this.#leaving || this.state === 'ended') {
-      closeMicrophone(microphone);
-      return false;
-    }
-    this.#microphone = microphone;
-    for (const track of microphone.getAudioTracks()) {
-      track.enabled = !this.#silent;
-      track.onended = () => this.#take(this.#replaceMicrophone());
-    }
-    return true;
-  }
-
-  /** Go on with what the browser has instead. */
-  async #replaceMicrophone() {
-    const microphone = await this.#deps.microphone();
-    if (this.#hold(microphone)) await this.#media.replaceMicrophone(microphone);
   }
 
   async #answer() {
@@ -333,7 +306,7 @@ export class Call {
 
   /** @param {number} media @param {string} offer */
   async #answerOffer(media, offer) {
-    await this.#openMicrophone();
+    await this.#voice.open();
     const answered = await this.#media.answer(media, offer);
     if (!answered) return;
     const { path, answer } = answered;
@@ -382,8 +355,7 @@ export class Call {
   #release() {
     this.keysHeard.forget();
     this.#media.close();
-    closeMicrophone(this.#microphone);
-    this.#microphone = null;
+    this.#voice.close();
   }
 
   /** @param {'accept' | 'leave' | null} pending */

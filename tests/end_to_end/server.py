@@ -130,12 +130,15 @@ async def add_person(configuration: Path, person: Person) -> None:
         assert outcome.status == 0, outcome.output
 
 
-async def add_phones(configuration: Path, people: Iterable[Person]) -> None:
-    """The same for many, who have a phone each, without a process for every one of them."""
+async def add_people(configuration: Path, people: Iterable[Person]) -> None:
+    """The same for many, without a process for every step."""
     async with open_records(load(configuration)) as records:
         for person in people:
-            account = await records.accounts.add(person.name, person.password)
-            await records.phones.add(account, "phone", secret=person.secret)
+            account = await records.accounts.add(
+                person.name, person.password, is_admin=person.is_admin
+            )
+            if person.secret:
+                await records.phones.add(account, "phone", secret=person.secret)
 
 
 class Server:
@@ -204,7 +207,7 @@ class Server:
 @asynccontextmanager
 async def running_server(
     folder: Path,
-    people: tuple[Person, ...],
+    people: Iterable[Person],
     *,
     ring_seconds: float = 5,
     resume_seconds: float = 5,
@@ -213,16 +216,14 @@ async def running_server(
     workers: int = 0,
     media: str = "",
     more: str = "",
-    phones: Iterable[Person] = (),
     module: str = "signaling",
     settings: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Server]:
     """A server with accounts for `people`, stopped by Ctrl-C after the block.
 
     `media` are lines for that section of its configuration, `more` are sections for its end,
-    `settings` what its environment says
-    instead of it; `phones` are people who have nothing else; `module` is what runs in place of
-    the command.
+    `settings` what its environment says instead of it; `module` is what runs in place of the
+    command.
     """
     ports = ports or take_ports()
     configuration = write_configuration(
@@ -236,9 +237,7 @@ async def running_server(
     )
     with configuration.open("a") as file:
         file.write(more)
-    for person in people:
-        await add_person(configuration, person)
-    await add_phones(configuration, phones)
+    await add_people(configuration, people)
     async with aiohttp.ClientSession() as http:
         program = await wsphone(
             "run", "--config", str(configuration), module=module, settings=settings

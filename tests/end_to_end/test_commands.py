@@ -13,6 +13,7 @@ from tests.end_to_end.ports import Ports, take_ports
 from tests.end_to_end.server import (
     ALICE,
     BOB,
+    add_person,
     run_wsphone,
     running_server,
     write_configuration,
@@ -79,9 +80,11 @@ async def test_ctrl_c_hangs_up_on_both_sides_and_leaves_nothing_running(
     chromium: Browser, sounds: Sounds, tmp_path: Path
 ) -> None:
     async with (
-        running_server(tmp_path, (ALICE, BOB)) as server,
+        running_server(tmp_path, ()) as server,
         softphone(chromium, server.url) as alice,
     ):
+        for person in (ALICE, BOB):
+            await add_person(tmp_path / "wsphone.toml", person)
         ports = take_ports()
         line = Line(
             user=BOB.name,

@@ -176,7 +176,7 @@ async def test_bad_networks_sound_as_from_phone_to_phone(sounds: Sounds, tmp_pat
     ]
     heard: dict[Weather, dict[Way, Heard]] = {}
     ports = take_ports(PORT_BLOCKS)
-    async with running_server(tmp_path, (), ports=ports, phones=served) as server:
+    async with running_server(tmp_path, served, ports=ports) as server:
         calls = [Call(way, weather, server.ports.sip) for way in WAYS for weather in WEATHERS]
         async with ready(calls, sounds, tmp_path):
             due = set(WEATHERS)

@@ -113,9 +113,7 @@ async def test_phones_of_every_kind_hear_each_other(sounds: Sounds, tmp_path: Pa
     assert {pair for calls in plan() for call in calls for pair in call.covers()} == every_pair()
     results: dict[Call, Result] = {}
     async with (
-        running_server(
-            tmp_path, (), ports=take_ports(PORT_BLOCKS), phones=PEOPLE.values()
-        ) as server,
+        running_server(tmp_path, PEOPLE.values(), ports=take_ports(PORT_BLOCKS)) as server,
         Office(sounds).opened(tmp_path, server.ports.sip) as office,
     ):
         due = plan()

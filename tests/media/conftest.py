@@ -1,5 +1,6 @@
 """Fixtures of the media tests: an engine on loopback and its events."""
 
+import socket
 from collections.abc import AsyncIterator, Iterator
 
 import aioice.ice
@@ -9,6 +10,14 @@ from media.engine import OwnEngine
 from media.settings import MediaSettings
 from tests.media.harness import Events, by_rtpengine, in_this_process, quick
 from tests.rtpengine_daemon import Rtpengine, free_port, rtpengine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_process(testrun_uid: str) -> Iterator[None]:
+    """The tests here bind the same ports: of those that share a run, one process may have them."""
+    with socket.socket(socket.AF_UNIX) as mark:
+        mark.bind(f"\0wsphone media {testrun_uid}")
+        yield
 
 
 @pytest.fixture

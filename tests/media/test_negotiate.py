@@ -2,9 +2,10 @@
 
 import pytest
 
-from media import negotiate
+from media import descriptions, negotiate
+from media.descriptions import RtpLocal, WebrtcLocal
 from media.engine import Profile
-from media.negotiate import Agreement, RtpLocal, RtpRemote, WebrtcLocal
+from media.negotiate import Agreement, RtpRemote
 from media.sdp import Candidate, Description, parse
 from signaling.shared.errors import BadMessage, IncompatibleMedia
 
@@ -48,11 +49,11 @@ BROWSER = (
 )
 
 
-def answer_to(offer: str, local: negotiate.Local, *allowed: str) -> Description:
+def answer_to(offer: str, local: descriptions.Local, *allowed: str) -> Description:
     profile = Profile.RTP if isinstance(local, RtpLocal) else Profile.WEBRTC
     description = parse(offer)
     agreement = negotiate.agree(description, profile, allowed)
-    return parse(negotiate.make_answer(description, agreement, local, session_id=7))
+    return parse(descriptions.make_answer(description, agreement, local, session_id=7))
 
 
 class TestCarried:
@@ -131,7 +132,7 @@ class TestAgree:
         offer = parse(phone("96 101", *attributes))
         agreement = negotiate.agree(offer, Profile.RTP)
         assert (agreement.event_type, agreement.event_rate) == (101, 8000)
-        answer = negotiate.make_answer(offer, agreement, RTP, session_id=7)
+        answer = descriptions.make_answer(offer, agreement, RTP, session_id=7)
         assert "a=rtpmap:101 telephone-event/8000\r\n" in answer
 
     def test_a_peer_without_events_gets_none(self) -> None:
@@ -180,7 +181,7 @@ class TestAgree:
         offer = parse(phone("0 13"))
         transcoded = negotiate.agree(offer, Profile.RTP, ("opus/48000/2",))
         assert transcoded.noise_type == 13
-        answer = parse(negotiate.make_answer(offer, transcoded, RTP, session_id=7))
+        answer = parse(descriptions.make_answer(offer, transcoded, RTP, session_id=7))
         assert answer.media[0].formats == ("0", "13")
         assert negotiate.agree(offer, Profile.RTP, ("PCMU/8000",)).noise_type is None
         assert negotiate.agree(parse(phone("0")), Profile.RTP, ("opus/48000/2",)).noise_type is None
@@ -193,7 +194,7 @@ class TestAgree:
         offer = parse(phone("0").replace("t=0 0", "t=0 0\r\na=sendonly"))
         agreement = negotiate.agree(offer, Profile.RTP)
         assert (agreement.peer_listens, agreement.peer_talks) == (False, False)
-        answer = negotiate.make_answer(offer, agreement, RTP, session_id=7)
+        answer = descriptions.make_answer(offer, agreement, RTP, session_id=7)
         assert parse(answer).media[0].direction == "recvonly"
 
     @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ class TestRtp:
         assert [each.rejected for each in (image, video)] == [True, True]
 
     def test_our_offer_names_all_codecs_opus_first_and_events_at_each_rate(self) -> None:
-        offer = parse(negotiate.make_offer(RTP, (), session_id=7))
+        offer = parse(descriptions.make_offer(RTP, (), session_id=7))
         section = offer.media[0]
         assert [codec.key for codec in section.codecs()] == [
             "opus/48000/2",
@@ -275,12 +276,12 @@ class TestRtp:
         assert "useinbandfec=1" in section.codecs()[0].fmtp
 
     def test_our_offer_is_bounded_by_the_codecs_of_the_call(self) -> None:
-        offer = parse(negotiate.make_offer(RTP, ("PCMU/8000", "opus/48000/2"), session_id=7))
+        offer = parse(descriptions.make_offer(RTP, ("PCMU/8000", "opus/48000/2"), session_id=7))
         assert [codec.name for codec in offer.media[0].codecs()][:2] == ["opus", "PCMU"]
 
     def test_an_unknown_codec_is_not_offered(self) -> None:
         with pytest.raises(IncompatibleMedia):
-            negotiate.make_offer(RTP, ("G729/8000",), session_id=7)
+            descriptions.make_offer(RTP, ("G729/8000",), session_id=7)
 
     def test_our_answer_names_one_codec_and_events_by_the_offers_numbers(self) -> None:
         section = answer_to(OPUS_PHONE, RTP).media[0]
@@ -311,7 +312,7 @@ class TestRtp:
         assert not answer_to(phone("0"), RTP).media[0].rtcp_mux
 
     def test_an_ipv6_address_is_told_as_such(self) -> None:
-        offer = negotiate.make_offer(RtpLocal("2001:db8::1", 10000), (), session_id=7)
+        offer = descriptions.make_offer(RtpLocal("2001:db8::1", 10000), (), session_id=7)
         assert "c=IN IP6 2001:db8::1\r\n" in offer
 
 
@@ -324,7 +325,7 @@ class TestWebrtc:
         assert [candidate.port for candidate in remote.candidates] == [50000]
 
     def test_our_offer_has_all_that_a_browser_needs(self) -> None:
-        offer = parse(negotiate.make_offer(WEBRTC, (), session_id=7))
+        offer = parse(descriptions.make_offer(WEBRTC, (), session_id=7))
         section = offer.media[0]
         assert offer.bundle("0") == ["0"]
         assert section.protocol == "UDP/TLS/RTP/SAVPF"
