@@ -1,7 +1,6 @@
 """The media engine inside this process: legs over aiortc and plain sockets, joined two by two."""
 
 import asyncio
-import ipaddress
 import logging
 import os
 import random
@@ -9,14 +8,9 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from aiortc import RTCCertificate
-
 from media import descriptions, hold, negotiate, record_aware, sdp
-from media.addresses import address_facing, family_of, host_addresses, public_address
 from media.bridge import Bridge, other_codec, passes
-from media.dtls_rtp import fingerprint_of
 from media.engine import (
-    Failed,
     Figures,
     Held,
     IceCandidate,
@@ -25,26 +19,22 @@ from media.engine import (
     Recorded,
     Security,
 )
-from media.keying import Secrecy
+from media.leg_maker import LegMaker
 from media.listeners import Listeners
-from media.packet import Outgoing
 from media.places import default_places
 from media.player import Player
 from media.ports import PortPool
 from media.recorder import Recorder
 from media.reporter import Reporter
 from media.rtp_leg import RtpLeg
-from media.rtp_shield import Shield
 from media.settings import Counts
 from media.settings import MediaSettings as MediaSettings
-from media.side import BUFFER_SIZE, Side
+from media.side import Side
 from media.watch import Watch
 from media.webrtc_leg import WebrtcLeg
 from signaling.shared.errors import MediaError, WrongState
 
 log = logging.getLogger(__name__)
-
-_ANY_HOST = ("auto", "0.0.0.0", "::")
 
 
 @dataclass(slots=True)
@@ -74,21 +64,17 @@ class AiortcEngine:
         # At info aioice writes each candidate's address, which is personal.
         logging.getLogger("aioice").setLevel(logging.WARNING)
         self._settings = settings
-        self._trusted = tuple(map(ipaddress.ip_network, settings.trusted_networks))
         self._pool = PortPool(
             settings.port_min,
             settings.port_max,
             rest_seconds=settings.rest_seconds,
             first=random.randrange(settings.port_max),
         )
-        self._certificate = RTCCertificate.generateCertificate()
-        self._fingerprint = fingerprint_of(self._certificate)
-        self._cname = secrets.token_hex(8)
-        self._buffer = bytearray(BUFFER_SIZE)
         self._legs: dict[str, _Opened] = {}
         self._settling: set[asyncio.Task[None]] = set()
         self._listeners = Listeners()
         self._emit = self._listeners.tell
+        self._maker = LegMaker(settings, self._pool, self._emit)
         self._player = Player()
         self._watch = Watch(
             self._sides,
@@ -128,7 +114,7 @@ class AiortcEngine:
         agreement = negotiate.agree(description, profile, preferred) if description else None
         if agreement is not None:
             self._check_room(agreement.codec, codecs)
-        made = self._make_leg(leg, profile, description, peer, security)
+        made = self._maker.make(leg, profile, description, peer, security)
         announced = recorded and profile is Profile.RTP
         opened = _Opened(call, profile, made, preferred, peer, announced=announced)
         self._legs[leg] = opened
@@ -348,73 +334,3 @@ class AiortcEngine:
         if other is not None:
             # A codec that changed leads their packets another way, around the music's gate.
             self._player.joined(leg.side, other)
-
-    def _make_leg(
-        self,
-        leg: str,
-        profile: Profile,
-        description: sdp.Description | None,
-        peer: str | None,
-        security: Security,
-    ) -> RtpLeg | WebrtcLeg:
-        if profile is Profile.RTP:
-            return self._make_rtp_leg(leg, description, peer, security)
-        return WebrtcLeg(
-            lambda send: self._make_side(leg, send),
-            self._emit,
-            self._pool,
-            self._certificate,
-            self._browser_addresses(),
-            advertised=self._settings.advertised_address,
-            cname=self._cname,
-            connect_seconds=self._settings.connect_seconds,
-            offers=description is None,
-            loopback=self._settings.loopback,
-        )
-
-    def _make_rtp_leg(
-        self, leg: str, description: sdp.Description | None, peer: str | None, security: Security
-    ) -> RtpLeg:
-        address = self._phone_address(
-            sdp.reachable_address(peer or ""),
-            negotiate.rtp_remote(description).host if description is not None else None,
-        )
-        return RtpLeg(
-            lambda send: self._make_side(leg, send),
-            self._pool,
-            address,
-            advertised=public_address(address, self._settings.advertised_address),
-            cname=self._cname,
-            trusted=self._trusted,
-            secrecy=Secrecy(security, self._fingerprint, secrets.token_bytes),
-            make_shield=lambda wire: Shield(
-                self._buffer,
-                self._certificate,
-                wire,
-                lambda detail: self._emit(Failed(leg, detail)),
-                seconds=self._settings.connect_seconds,
-            ),
-        )
-
-    def _phone_address(self, signals: str | None, described: str | None) -> str:
-        host = self._settings.host
-        if host in _ANY_HOST:
-            return address_facing(signals, described) or self._browser_addresses()[0]
-        families = {family_of(each) for each in (signals, described) if each is not None}
-        if families and family_of(host) not in families:
-            raise MediaError("media.host is not of the phone's family of addresses; use auto")
-        return host
-
-    def _browser_addresses(self) -> list[str]:
-        if self._settings.host in _ANY_HOST:
-            return host_addresses(loopback=self._settings.loopback)
-        return [self._settings.host]
-
-    def _make_side(self, leg: str, send: Callable[[int], bool]) -> Side:
-        stream = Outgoing(
-            source=secrets.randbits(32),
-            # Half the range, so that it cannot wrap before SRTP has counted (RFC 3711, 3.3.1).
-            sequence=secrets.randbits(15),
-            timestamp=secrets.randbits(32),
-        )
-        return Side(leg, stream, self._buffer, send, self._emit)

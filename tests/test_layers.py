@@ -52,7 +52,7 @@ LAYERS: dict[str, dict[Layer, str]] = {
     "media": {
         Layer.ENTRY: "worker",
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet music ng_client
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet leg_maker music ng_client
             player ports pulse recorder reporter rtp_leg rtp_shield rtpengine_call rtpengine_digits
             rtpengine_engine rtpengine_instances rtpengine_leg rtpengine_links rtpengine_watch side
             sounds/* srtp watch webrtc_leg worker_link

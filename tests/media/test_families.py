@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import aioice.ice
 import pytest
 
-from media import addresses, aiortc_engine
+from media import addresses, leg_maker
 from media.addresses import address_facing, public_address
 from media.aiortc_engine import AiortcEngine, MediaSettings
 from media.engine import Profile
@@ -28,7 +28,7 @@ OUTER_SIX = "2001:db8::7"
 @pytest.fixture
 async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AiortcEngine]:
     """An engine of a host with two addresses, one of each family."""
-    monkeypatch.setattr(aiortc_engine, "host_addresses", lambda **_: [LOOPBACK, SIX])
+    monkeypatch.setattr(leg_maker, "host_addresses", lambda **_: [LOOPBACK, SIX])
     engine = AiortcEngine(MediaSettings(loopback=True, port_min=30000, port_max=31999))
     yield engine
     await engine.aclose()
