@@ -22,15 +22,12 @@ from tests.redis_server import RedisServer, redis_server
 class FilesTogether(LoadScopeScheduling):
     """Shares the work among processes by files: their fixtures are dear.
 
-    The tests of the media engine bind the same ports, and two that let dozens of telephones talk
-    are too much at once for any machine: these files stay together, too.
+    The tests of the media engine bind the same ports: these files stay together, too.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        if path.startswith("tests/media/"):
-            return "media"
-        return "crowds" if path.endswith(("/test_loss.py", "/test_matrix.py")) else path
+        return "media" if path.startswith("tests/media/") else path
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FilesTogether:

@@ -29,13 +29,11 @@ PutInPocket = Callable[[str], Pocket]
 
 
 FIRST = """
-    test_loss test_matrix
     test_soak test_wake_clients test_rules test_tcp
     test_browser_linphone test_fork test_resume test_move test_browsers test_commands test_hold
     test_load test_first_run test_nat test_rtpengine test_recording test_workers test_house
 """.split()
-"""The order in which two processes take them up: the two with dozens of telephones, beside what
-leaves the machine to them; then what takes long, or one process would work alone in the end."""
+"""What two processes take up first: it takes long, and one would work alone in the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
