@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.end_to_end.audio import MIN_PESQ, Verdict, compare, loudest_tone
+from tests.end_to_end.precedence import precedence
 from tests.end_to_end.sounds import Voice
 from tests.end_to_end.waiting import eventually
 
@@ -62,6 +63,7 @@ async def hear(
     for attempt in range(ATTEMPTS):
         paths = [folder / f"heard-{attempt}-{index}.wav" for index in range(len(left))]
         async with AsyncExitStack() as recordings:
+            recordings.enter_context(precedence())
             for (ear, _), path in zip(left, paths, strict=True):
                 await recordings.enter_async_context(ear.hearing(path))
             await asyncio.gather(asyncio.sleep(LISTEN_SECONDS), meanwhile())
