@@ -9,13 +9,13 @@ FIRST, AS_ALL = "-10", "0"
 
 
 @contextlib.contextmanager
-def precedence() -> Iterator[None]:
-    """For the length of the block, let the programs that this process started run first.
+def precedence(*programs: int) -> Iterator[None]:
+    """For the length of the block, let programs of these ids run first; all of ours, without any.
 
     Linux shares its cores among sessions (sched(7), "The autogroup feature"), and each program has
     one of its own. Their threads keep what they are to each other.
     """
-    leaders = _sessions_below(os.getpid()) - {os.getsid(0)}
+    leaders = set(programs) or _sessions_below(os.getpid()) - {os.getsid(0)}
     _weigh(leaders, FIRST)
     try:
         yield
