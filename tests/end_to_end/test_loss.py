@@ -12,6 +12,7 @@ from tests.end_to_end.audio import compare
 from tests.end_to_end.bad_network import HOST, WEATHERS, BadNetwork, Weather
 from tests.end_to_end.desks import LinphoneDesk, close_all
 from tests.end_to_end.linphone import Line
+from tests.end_to_end.listening import ATTEMPTS
 from tests.end_to_end.ports import Ports, take_few, take_ports
 from tests.end_to_end.precedence import precedence
 from tests.end_to_end.server import Person, owner, running_server
@@ -34,7 +35,6 @@ LEAST_PESQ = {
     "10 % overtaken": 3.3,
 }
 """What both ends hear through us, opus to opus; from phone to phone it is 0.3 to 0.5 more."""
-MOST_ATTEMPTS = 8
 PORT_BLOCKS = 2
 
 
@@ -181,7 +181,7 @@ async def test_bad_networks_sound_as_from_phone_to_phone(sounds: Sounds, tmp_pat
         calls = [Call(way, weather, server.ports.sip) for way in WAYS for weather in WEATHERS]
         async with ready(calls, sounds, tmp_path):
             due = set(WEATHERS)
-            for _ in range(MOST_ATTEMPTS):
+            for _ in range(ATTEMPTS):
                 # Else our one program gets no more of the machine than each of the telephones.
                 with precedence(server.program.pid):
                     found = await talk([call for call in calls if call.weather in due], sounds)
