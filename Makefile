@@ -54,7 +54,7 @@ needs: .venv/test-installed build/node/installed
 clean:
 	rm -rf .venv
 
-.venv/installed: pyproject.toml
+.venv/installed: pyproject.toml setup.py $(wildcard media/_*.p??)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
 	touch $@

@@ -5,7 +5,7 @@ import logging
 import os
 import random
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from media import descriptions, hold, negotiate, record_aware, sdp
@@ -54,7 +54,6 @@ class _Opened:
     held: bool = False
     # It is to be recorded, and is not yet.
     announced: bool = False
-    settling: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class AiortcEngine:
@@ -71,7 +70,7 @@ class AiortcEngine:
             first=random.randrange(settings.port_max),
         )
         self._legs: dict[str, _Opened] = {}
-        self._settling: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._listeners = Listeners()
         self._emit = self._listeners.tell
         self._maker = LegMaker(settings, self._pool, self._emit)
@@ -106,7 +105,7 @@ class AiortcEngine:
         security: Security = Security.NONE,
         recorded: bool = False,
     ) -> str:
-        """See MediaEngine; a leg whose opening fails or is cancelled leaves nothing behind."""
+        """See MediaEngine; a leg whose opening fails leaves nothing behind."""
         if leg in self._legs:
             raise MediaError("a leg of this name is open already")
         description = sdp.parse(offer) if offer is not None else None
@@ -119,9 +118,7 @@ class AiortcEngine:
         opened = _Opened(call, profile, made, preferred, peer, announced=announced)
         self._legs[leg] = opened
         try:
-            await self._settle(opened, opened.leg.open)
-            if self._legs.get(leg) is not opened:
-                raise MediaError("the leg was closed while it opened")
+            made.open()
             if description is None or agreement is None:
                 text = descriptions.make_offer(
                     opened.leg.local, preferred, session_id=opened.session_id
@@ -131,10 +128,8 @@ class AiortcEngine:
                 text = descriptions.make_answer(
                     description, agreement, opened.leg.local, session_id=opened.session_id
                 )
-        except BaseException:
-            if self._legs.get(leg) is opened:
-                del self._legs[leg]
-            await self._settle(opened, opened.leg.close)
+        except Exception:
+            await self.close(leg)
             raise
         self._watch.start()
         self._reporter.add(opened.leg.report)
@@ -239,7 +234,10 @@ class AiortcEngine:
         if opened is not None:
             log.debug("call %s: leg %s closed: %s", opened.call, leg, opened.leg.side.figures())
             self._player.forget(opened.leg.side)
-            await self._settle(opened, opened.leg.close)
+            closing = asyncio.create_task(opened.leg.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            await asyncio.shield(closing)
 
     async def aclose(self) -> None:
         """End all recordings and close all legs."""
@@ -249,7 +247,7 @@ class AiortcEngine:
         self._bridge.stop()
         self._player.stop()
         await asyncio.gather(*(self.close(leg) for leg in list(self._legs)))
-        await asyncio.gather(*self._settling)
+        await asyncio.gather(*self._closing)
 
     def counts(self) -> Counts:
         """What is held right now, for health and for tests of leaks."""
@@ -257,25 +255,10 @@ class AiortcEngine:
         return Counts(
             legs=len(legs),
             sockets=sum(leg.socket_count for leg in legs),
-            tasks=sum(leg.task_count for leg in legs) + len(self._settling),
+            tasks=sum(leg.task_count for leg in legs) + len(self._closing),
             ports=self._pool.taken,
             transcoded=self._bridge.places.taken,
         )
-
-    async def _settle(self, opened: _Opened, step: Callable[[], Awaitable[None]]) -> None:
-        """Open or close a leg: one after the other, and to the end if the caller is cancelled.
-
-        uvloop loses the transport of an endpoint whose creation is cancelled.
-        """
-
-        async def run() -> None:
-            async with opened.settling:
-                await step()
-
-        task = asyncio.create_task(run())
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
-        await asyncio.shield(task)
 
     def _find(self, leg: str) -> _Opened:
         opened = self._legs.get(leg)

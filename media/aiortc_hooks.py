@@ -35,6 +35,7 @@ from pylibsrtp import Error, Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media import stun
+from media.fast_path import Reader, SourceFields, SrtpFunction, Wire
 from media.sdp import Candidate
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,11 @@ class IceSocket(StunProtocol):
         self._on_media = on_media
         self._on_stun = on_stun
 
+    def listen(self, reader: Reader, wire: Wire) -> None:
+        """Begin to hear what comes; media that `wire` knows takes the fast path."""
+        self.connection_made(_Transport(self.sock, reader, self.connection_lost))
+        reader.add(self.sock, self.datagram_received, wire)
+
     def datagram_received(self, data: bytes | str, addr: Address) -> None:
         if not isinstance(data, bytes) or not data:
             return
@@ -119,6 +125,29 @@ class IceSocket(StunProtocol):
         return any(pair.remote_addr == addr[:2] for pair in self.receiver._check_list)
 
 
+class _Transport(asyncio.DatagramTransport):
+    """What aioice sends by: a socket that our reader reads."""
+
+    def __init__(
+        self, sock: socket.socket, reader: Reader, closed: Callable[[Exception | None], None]
+    ) -> None:
+        super().__init__()
+        self._sock = sock
+        self._reader = reader
+        self._closed = closed
+
+    def sendto(self, data: Any, addr: Any = None) -> None:
+        # What is lost is sent again, or was not needed.
+        if addr is not None:
+            with contextlib.suppress(OSError):
+                self._sock.sendto(data, addr)
+
+    def close(self) -> None:
+        self._reader.remove(self._sock)
+        self._sock.close()
+        asyncio.get_running_loop().call_soon(self._closed, None)
+
+
 class Srtp:
     """The SRTP of a connected DTLS transport, at work in place in a buffer of ours.
 
@@ -133,6 +162,11 @@ class Srtp:
         self.protect, self.protect_rtcp = sent.media, sent.control
         self.unprotect, self.unprotect_rtcp = heard.media, heard.control
 
+    @property
+    def opener(self) -> SrtpFunction:
+        """What opens every packet of the peer."""
+        return self.unprotect
+
 
 class SrtpContext:
     """One direction of SRTP and SRTCP under one key; its functions are as those of `Srtp`."""
@@ -143,11 +177,11 @@ class SrtpContext:
             self.control = _in_place("srtp_protect_rtcp", session, buffer)
             return
         sources = _Sources(session)
-        self.media = _in_place("srtp_unprotect", session, buffer, sources, slice(8, 12))
-        self.control = _in_place("srtp_unprotect_rtcp", session, buffer, sources, slice(4, 8))
+        self.media = _in_place("srtp_unprotect", session, buffer, sources, 8)
+        self.control = _in_place("srtp_unprotect_rtcp", session, buffer, sources, 4)
 
 
-class _Sources:
+class _Sources(SourceFields):
     """The peer's SSRCs that a session knows: libsrtp keeps a stream of each, and all of them.
 
     Whoever has the key can name a new one in every packet, so the one that was silent for longest
@@ -155,12 +189,12 @@ class _Sources:
     """
 
     def __init__(self, session: Session) -> None:
-        self.last = b""
+        self.last = -1
         self._session = session
         # The last that was heard stands last.
-        self._known: dict[bytes, None] = {}
+        self._known: dict[int, None] = {}
 
-    def note(self, source: bytes) -> None:
+    def note(self, source: int) -> None:
         """Another than the `last` one was heard."""
         self.last = source
         self._known.pop(source, None)
@@ -170,7 +204,7 @@ class _Sources:
             del self._known[oldest]
             # Media and reports of one session may have a count each.
             with contextlib.suppress(Error):
-                self._session.remove_stream(int.from_bytes(oldest, "big"))
+                self._session.remove_stream(oldest)
 
 
 def keyed_session(profile: int, key: bytes, *, aes_256: bool, sends: bool) -> Session:
@@ -230,30 +264,22 @@ def _in_place(
     session: Session,
     buffer: bytearray,
     sources: _Sources | None = None,
-    place: slice = slice(0),
-) -> Callable[[int], int]:
-    """One of libsrtp's functions, its arguments made once: half of a call's cost is in them.
+    place: int = 0,
+) -> SrtpFunction:
+    """One of libsrtp's functions, its arguments made once: half of a call's cost is in them."""
+    return SrtpFunction(
+        _address(ffi.addressof(lib, name)),
+        _address(session._srtp[0]),
+        buffer,
+        len(buffer) - _SRTCP_TRAILER,
+        sources,
+        place,
+        session,
+    )
 
-    `sources` are told whom packets are of that it opened; their SSRC is at `place`.
-    """
-    context = session._srtp[0]
-    function = ffi.addressof(lib, name)
-    packet = ffi.from_buffer("char[]", buffer, require_writable=True)
-    room = len(buffer) - _SRTCP_TRAILER
-    size = ffi.new("int *")
 
-    # The session is kept for its life's sake: libsrtp's context ends with it.
-    def run(length: int, _kept: Session = session) -> int:
-        if length > room:
-            return 0
-        size[0] = length
-        if function(context, packet, size):
-            return 0
-        if sources is not None and buffer[place] != sources.last:
-            sources.note(bytes(buffer[place]))
-        return int(size[0])
-
-    return run
+def _address(pointer: Any) -> int:
+    return int(ffi.cast("uintptr_t", pointer))
 
 
 def connection_of(gatherer: RTCIceGatherer) -> Connection:

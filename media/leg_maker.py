@@ -10,6 +10,7 @@ from media import negotiate, sdp
 from media.addresses import address_facing, family_of, host_addresses, public_address
 from media.dtls_rtp import fingerprint_of
 from media.engine import Failed, MediaEvent, Profile, Security
+from media.fast_path import Reader, Wire
 from media.keying import Secrecy
 from media.packet import Outgoing
 from media.ports import PortPool
@@ -37,6 +38,7 @@ class LegMaker:
         self._fingerprint = fingerprint_of(self._certificate)
         self._cname = secrets.token_hex(8)
         self._buffer = bytearray(BUFFER_SIZE)
+        self._reader = Reader(self._buffer)
 
     def make(
         self,
@@ -54,7 +56,8 @@ class LegMaker:
         if profile is Profile.RTP:
             return self._make_rtp(leg, offer, peer, security)
         return WebrtcLeg(
-            lambda send: self._make_side(leg, send),
+            *self._make_side(leg),
+            self._reader,
             self._emit,
             self._pool,
             self._certificate,
@@ -74,17 +77,18 @@ class LegMaker:
             negotiate.rtp_remote(offer).host if offer is not None else None,
         )
         return RtpLeg(
-            lambda send: self._make_side(leg, send),
+            *self._make_side(leg),
+            self._reader,
             self._pool,
             address,
             advertised=public_address(address, self._settings.advertised_address),
             cname=self._cname,
             trusted=self._trusted,
             secrecy=Secrecy(security, self._fingerprint, secrets.token_bytes),
-            make_shield=lambda wire: Shield(
+            make_shield=lambda records: Shield(
                 self._buffer,
                 self._certificate,
-                wire,
+                records,
                 lambda detail: self._emit(Failed(leg, detail)),
                 seconds=self._settings.connect_seconds,
             ),
@@ -104,11 +108,14 @@ class LegMaker:
             return host_addresses(loopback=self._settings.loopback)
         return [self._settings.host]
 
-    def _make_side(self, leg: str, send: Callable[[int], bool]) -> Side:
+    def _make_side(self, leg: str) -> tuple[Side, Wire]:
         stream = Outgoing(
             source=secrets.randbits(32),
             # Half the range, so that it cannot wrap before SRTP has counted (RFC 3711, 3.3.1).
             sequence=secrets.randbits(15),
             timestamp=secrets.randbits(32),
         )
-        return Side(leg, stream, self._buffer, send, self._emit)
+        wire = Wire(self._buffer)
+        side = Side(leg, stream, self._buffer, wire.send, self._emit)
+        side.wire, wire.side = wire, side
+        return side, wire

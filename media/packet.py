@@ -2,6 +2,7 @@
 
 import struct
 
+from media.fast_path import OutgoingFields
 from media.reception import MAX_DROPOUT, MAX_MISORDER
 
 MAX_PACKET = 1500
@@ -43,25 +44,14 @@ def payload_end(packet: bytearray, length: int) -> int:
     return max(HEADER_SIZE, length - packet[length - 1]) if packet[0] & _PADDED else length
 
 
-class Outgoing:
+class Outgoing(OutgoingFields):
     """The one RTP stream that a peer hears: our SSRC, numbers that go on over every change.
 
     Sources come and go (a joined leg, its new SSRC, digits that we send ourselves); each is
     shifted by an offset so that it follows the packet before it.
     """
 
-    __slots__ = (
-        "source",
-        "_rate",
-        "_sequence",
-        "_timestamp",
-        "_at",
-        "_from",
-        "_sequence_shift",
-        "_timestamp_shift",
-        "_begun",
-        "_renumber",
-    )
+    __slots__ = ()
 
     def __init__(self, *, source: int, sequence: int, timestamp: int) -> None:
         self.source = source

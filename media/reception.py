@@ -4,6 +4,7 @@ import struct
 from collections import deque
 
 from media.engine import Direction
+from media.fast_path import IncomingFields
 from media.quality import opinion
 from media.rtcp import Block, Reply, SenderInfo, middle, round_trip
 
@@ -17,25 +18,17 @@ MAX_MISORDER = 100
 _MOST_ABSENT = 64
 
 
-class Incoming:
+class Incoming(IncomingFields):
     """What came in from one peer, over all its sources: how many, how many are missing, how evenly.
 
     A source is a sequence of numbers without a break: a new SSRC or a jump begins another.
     """
 
     __slots__ = (
-        "received",
-        "late",
         "_absent",
         "_gaps",
         "_missed",
-        "_rate",
-        "_source",
         "_first",
-        "_highest",
-        "_here",
-        "_transit",
-        "_jitter",
         "_told_expected",
         "_told_here",
         "_sender",
@@ -53,7 +46,9 @@ class Incoming:
         self._first = 0
         self._highest = 0
         self._here = 0
-        self._transit: int | None = None
+        # By how much the last timed packet was behind its timestamp, if there was one.
+        self._transit = 0
+        self._timed = False
         # In 1/16 of a timestamp unit, as appendix A.8 keeps it.
         self._jitter = 0
         # What the report before spoke of.
@@ -77,7 +72,7 @@ class Incoming:
     def set_clock_rate(self, rate: int) -> None:
         """The codec's clock rate, in which the peer stamps its packets."""
         if rate != self._rate:
-            self._rate, self._transit, self._jitter = rate, None, 0
+            self._rate, self._timed, self._jitter = rate, False, 0
 
     def note(self, packet: bytearray, now: float, *, timed: bool = True) -> None:
         """Count a packet; one whose timestamp says when an event began is not `timed`."""
@@ -178,15 +173,15 @@ class Incoming:
         self._first = self._highest = sequence
         self._here = self._told_here = self._told_expected = 0
         self._absent.clear()
-        self._transit = None
+        self._timed = False
 
     def _time(self, transit: int) -> None:
         """Appendix A.8; a step of a second or more is a clock that was set, and no jitter."""
-        if self._transit is not None:
+        if self._timed:
             change = abs(((transit - self._transit + _SIGN) & _WORD) - _SIGN)
             if change < self._rate:
                 self._jitter += change - ((self._jitter + 8) >> 4)
-        self._transit = transit
+        self._transit, self._timed = transit, True
 
 
 class Delivery:

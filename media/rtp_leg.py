@@ -1,29 +1,27 @@
 """A leg of plain RTP: a port pair, symmetric, that hears its own peer only."""
 
-import asyncio
 import contextlib
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from media import rtcp
 from media.addresses import bind_udp
 from media.descriptions import RtpLocal
 from media.dtls_rtp import is_dtls
+from media.fast_path import Reader, Wire
 from media.keying import Keying, Secrecy
 from media.latch import Latch, Network
 from media.negotiate import RtpRemote
 from media.packet import MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
-from media.rtp_shield import Shield, Wire
+from media.rtp_shield import Records, Shield
 from media.sdp import reachable_address
 from media.side import Side
 from media.srtp import Contexts
 
 Address = tuple[Any, ...]
-Received = Callable[[bytes, Address], None]
 
 MOVED_SECONDS = 2.0
 """How long the peer's address must be silent before another port of its host counts as its."""
@@ -31,21 +29,6 @@ REPORTS_MOVED_SECONDS = 15.0
 """The same for RTCP, of which a packet comes every 5 s (RFC 3550, section 6.2)."""
 SPEECH_PACKETS = 10
 """An address that sent so many is the peer's; fewer may have been somebody's try."""
-
-
-class _Socket(asyncio.DatagramProtocol):
-    """One of the pair's sockets, each datagram given to `received`."""
-
-    def __init__(self, received: Received) -> None:
-        self._received = received
-        self.closed = asyncio.get_running_loop().create_future()
-
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        self._received(data, addr)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if not self.closed.done():
-            self.closed.set_result(None)
 
 
 class RtpLeg:
@@ -57,20 +40,24 @@ class RtpLeg:
 
     def __init__(
         self,
-        make_side: Callable[[Callable[[int], bool]], Side],
+        side: Side,
+        wire: Wire,
+        reader: Reader,
         pool: PortPool,
         address: str,
         *,
         advertised: str,
         cname: str,
         secrecy: Secrecy,
-        make_shield: Callable[[Wire], Shield],
+        make_shield: Callable[[Records], Shield],
         trusted: tuple[Network, ...] = (),
     ) -> None:
         """`trusted`: where we may send to before we hear from there."""
-        self.side = make_side(self._send)
+        self.side = side
         self.secrecy = secrecy
-        self._shield = make_shield(Wire(self._write_record, self._proven))
+        self._wire = wire
+        self._reader = reader
+        self._shield = make_shield(Records(self._write_record, self._proven))
         self._view = memoryview(self.side.buffer)
         self._pool = pool
         self._address = address
@@ -78,15 +65,12 @@ class RtpLeg:
         self._cname = cname
         self._port: int | None = None
         self._sockets: tuple[socket.socket, ...] = ()
-        self._endpoints: list[tuple[asyncio.DatagramTransport, _Socket]] = []
         self._remote: RtpRemote | None = None
         self._latch = Latch(trusted)
         self._rtcp_latch = Latch(trusted)
-        # What of the latches each packet needs.
-        self._target: Address | None = None
+        # What of the latch each packet needs.
         self._latched: Address | None = None
-        # The peer's last packet, whose SSRC the next port's has to be; and how many came before.
-        self._last = b""
+        # How many packets came from the ports before this one.
         self._heard_before = 0
         self._last_report = b""
         self._reported_at = 0.0
@@ -99,24 +83,22 @@ class RtpLeg:
 
     @property
     def can_send(self) -> bool:
-        return self._target is not None and self._shield.can_send
+        return self._wire.is_aimed and self._shield.can_send
 
     @property
     def socket_count(self) -> int:
-        return len(self._endpoints)
+        return len(self._sockets)
 
     @property
     def task_count(self) -> int:
         return self._shield.task_count
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take a port pair and listen on it."""
         self._port, self._sockets = self._pool.take(self._bind_pair, time.monotonic())
-        loop = asyncio.get_running_loop()
-        receivers: tuple[Received, ...] = (self._received, self._received_rtcp)
-        for sock, received in zip(self._sockets, receivers, strict=True):
-            endpoint = await loop.create_datagram_endpoint(partial(_Socket, received), sock=sock)
-            self._endpoints.append(endpoint)
+        media, control = self._sockets
+        self._reader.add(media, self._received, self._wire)
+        self._reader.add(control, self._received_rtcp)
 
     def reach(self, remote: RtpRemote, peer: str | None) -> None:
         """Send to the peer of a description; `peer` is the host that signals for it.
@@ -136,6 +118,7 @@ class RtpLeg:
         """Keep the sound secret as was agreed with the peer that is reached now."""
         self.secrecy.agree(keying)
         self._shield.agree(keying, rtcp_mux=self._is_muxed)
+        self._wire.keys = self._shield.contexts
 
     def report(self) -> bool:
         """Send the peer our report; False once the leg is closed."""
@@ -149,13 +132,10 @@ class RtpLeg:
         self._closed = True
         self.side.close()
         await self._shield.close()
-        endpoints, self._endpoints = self._endpoints, []
-        for transport, _ in endpoints:
-            transport.close()
-        for _, protocol in endpoints:
-            await protocol.closed
-        # An open that was cut short left sockets that no transport owns.
-        for sock in self._sockets:
+        self._wire.close()
+        sockets, self._sockets = self._sockets, ()
+        for sock in sockets:
+            self._reader.remove(sock)
             sock.close()
         if self._port is not None:
             self._pool.give_back(self._port, time.monotonic())
@@ -173,20 +153,6 @@ class RtpLeg:
             media.close()
             raise
 
-    def _send(self, length: int) -> bool:
-        if self._target is None or not self._sockets:
-            return False
-        if self._shield.contexts is not None:
-            length = self._shield.contexts.protect(length)
-            if not length:
-                return False
-        try:
-            self._sockets[0].sendto(self._view[:length], self._target)
-        except OSError:
-            # A full socket buffer, or no route for now: audio that is late is lost.
-            return False
-        return True
-
     def _received(self, data: bytes, addr: Address) -> None:
         if self._shield.contexts is not None:
             if not self._open(self._shield.contexts, data, addr):
@@ -201,7 +167,7 @@ class RtpLeg:
         elif control:
             self.side.hear_reports(data)
         else:
-            self._last = data
+            self._wire.last_source = _source_of(data)
             self.side.buffer[:length] = data
             self.side.take(length)
 
@@ -221,7 +187,7 @@ class RtpLeg:
         if control:
             self.side.hear_reports(bytes(self._view[:size]))
         elif payload_offset(self.side.buffer, size):
-            self._last = data
+            self._wire.last_source = _source_of(data)
             self.side.take(size)
         else:
             return False
@@ -234,7 +200,7 @@ class RtpLeg:
             addr,
             silent=time.monotonic() >= self.side.heard_at + MOVED_SECONDS,
             spoke=self.side.heard >= self._heard_before + SPEECH_PACKETS,
-            same=data[8:12] == self._last[8:12],
+            same=_source_of(data) == self._wire.last_source,
         ):
             return False
         self._heard_before = self.side.heard
@@ -245,7 +211,10 @@ class RtpLeg:
         return True
 
     def _follow(self) -> None:
-        self._target, self._latched = self._latch.target, self._latch.address
+        self._latched = self._latch.address
+        if self._sockets:
+            self._wire.hear(self._latched)
+            self._wire.aim(self._sockets[0], self._latch.target)
 
     def _received_rtcp(self, data: bytes, addr: Address) -> None:
         if len(data) > MAX_PACKET or not self._rtcp_latch.may_be(addr):
@@ -279,7 +248,7 @@ class RtpLeg:
 
     def _write_record(self, record: bytes, addr: Address | None, control: bool) -> None:
         """Send a part of a handshake; what is lost is sent again."""
-        addr = addr or (self._rtcp_latch.target if control else self._target)
+        addr = addr or (self._rtcp_latch.target if control else self._latch.target)
         if addr is not None and self._sockets:
             with contextlib.suppress(OSError):
                 self._sockets[1 if control else 0].sendto(record, addr)
@@ -311,3 +280,8 @@ class RtpLeg:
         except OSError:
             # A courtesy: the next report tells the same, and signalling tells the end.
             return
+
+
+def _source_of(packet: bytes) -> int:
+    """The SSRC of an RTP packet."""
+    return int.from_bytes(packet[8:12], "big")

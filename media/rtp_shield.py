@@ -18,8 +18,8 @@ Address = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """What a shield asks of its leg; `control` stands for RTCP's port."""
+class Records:
+    """How a shield's records travel, by its leg; `control` stands for RTCP's port."""
 
     write: Callable[[bytes, Address | None, bool], None]
     """Send a record to an address, or to where the peer is thought to be."""
@@ -34,7 +34,7 @@ class Shield:
         self,
         buffer: bytearray,
         certificate: RTCCertificate,
-        wire: Wire,
+        records: Records,
         failed: Callable[[str], None],
         *,
         seconds: float,
@@ -43,7 +43,7 @@ class Shield:
         self.contexts: Contexts | None = None
         self._made = Contexts(buffer)
         self._certificate = certificate
-        self._wire = wire
+        self._records = records
         self._failed = failed
         self._seconds = seconds
         self._dtls: DtlsRtp | None = None
@@ -90,7 +90,7 @@ class Shield:
 
     def _begin(self, keying: Dtls, *, rtcp_mux: bool) -> None:
         def send(record: bytes, control: bool) -> None:
-            self._wire.write(record, self._peers.get(control), control)
+            self._records.write(record, self._peers.get(control), control)
 
         self._peers.clear()
         self._dtls = DtlsRtp(self._certificate, keying, send, rtcp_mux=rtcp_mux)
@@ -116,7 +116,7 @@ class Shield:
 
     def _up(self, control: bool) -> None:
         if control in self._peers:
-            self._wire.proven(self._peers[control], control)
+            self._records.proven(self._peers[control], control)
 
     def _retire(self) -> None:
         """Let an association go that a new one follows, or that the leg's end ends."""

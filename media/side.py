@@ -8,6 +8,7 @@ from typing import Protocol
 from media import rtcp
 from media.dtmf import EventReceiver, EventSender
 from media.engine import Connected, Digit, Figures, MediaEvent
+from media.fast_path import SideFields, Wire
 from media.jitter import Tally
 from media.negotiate import Agreement
 from media.packet import AUDIO, EVENT, HEADER_SIZE, NOISE, UNKNOWN, Outgoing, payload_offset
@@ -19,6 +20,8 @@ BUFFER_SIZE = 2048
 
 _NOTHING = bytes(128)
 _SILENT = (None, None, None, None)
+# No payload type: the fast path has none to send by.
+_NO_TYPE = -1
 
 # What monotonic time lacks to Unix time, read once: a clock that is set spoils no round trip.
 _EPOCH = time.time() - time.monotonic()
@@ -34,7 +37,7 @@ class Sink(Protocol):
         """
 
 
-class Side:
+class Side(SideFields):
     """One leg as the bridge sees it: its streams both ways, and the side it is joined to.
 
     Packets lie in a buffer that all sides of an engine share: each is handled to its end before
@@ -43,30 +46,19 @@ class Side:
 
     __slots__ = (
         "leg",
-        "heard",
-        "heard_at",
         "agreement",
         "other",
-        "sink",
         "on_part",
-        "tap",
         "tally",
-        "stream",
         "buffer",
         "_send",
         "_emit",
-        "_incoming",
         "_delivery",
-        "_kinds",
         "_numbers",
         "_events",
         "_digits",
-        "_timer",
         "_connected",
-        "_sent",
-        "_octets",
         "_told_sent",
-        "_dropped",
     )
 
     def __init__(
@@ -86,6 +78,8 @@ class Side:
         self.other: Side | None = None
         # What takes this side's packets; None: they are counted, and nobody hears them.
         self.sink: Sink | None = None
+        # By which the joined side passes packets on at once; without one each comes to `take`.
+        self.wire: Wire | None = None
         # Called once when the join ends, by whichever side.
         self.on_part: Callable[[], None] | None = None
         # What takes them as well, and changes nothing: a recording.
@@ -101,6 +95,7 @@ class Side:
         self._kinds = _NOTHING
         # What we send with, by kind: None is not sent.
         self._numbers: tuple[int | None, ...] = _SILENT
+        self._audio_type = _NO_TYPE
         self._events = EventReceiver()
         self._digits = EventSender()
         self._timer: asyncio.TimerHandle | None = None
@@ -126,14 +121,11 @@ class Side:
             # What was held back from a peer that held us is not lost to it.
             if self._numbers[AUDIO] is None:
                 self.stream.forget_source()
-            self._numbers = (
-                None,
-                agreement.payload_type,
-                agreement.event_type,
-                agreement.noise_type,
+            self._speak_by(
+                (None, agreement.payload_type, agreement.event_type, agreement.noise_type)
             )
         else:
-            self._numbers = _SILENT
+            self._speak_by(_SILENT)
         for part in (self.stream, self._incoming, self._delivery):
             part.set_clock_rate(agreement.clock_rate)
         for events in (self._events, self._digits):
@@ -299,10 +291,14 @@ class Side:
         self.part()
         self.tap = None
         self._kinds = _NOTHING
-        self._numbers = _SILENT
+        self._speak_by(_SILENT)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _speak_by(self, numbers: tuple[int | None, ...]) -> None:
+        audio = numbers[AUDIO]
+        self._numbers, self._audio_type = numbers, _NO_TYPE if audio is None else audio
 
     def _hear_event(self, length: int, now: float) -> Iterable[tuple[str, int]]:
         offset = payload_offset(self.buffer, length)

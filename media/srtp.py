@@ -59,6 +59,11 @@ class Contexts:
         self._sending: dict[tuple[Suite, bytes], SrtpContext] = {}
         self._heard: list[Heard] = []
 
+    @property
+    def opener(self) -> InPlace | None:
+        """What opens every packet of the peer in place, when there is but one key to try."""
+        return self._heard[0].media if len(self._heard) == 1 else None
+
     def use(self, ours: Crypto, theirs: Crypto) -> None:
         """Send by our key and hear by theirs; keys that are in use already stay as they are."""
         ours_by = (ours.suite, ours.key)

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 
 from aiortc import (
     RTCCertificate,
@@ -25,6 +24,7 @@ from media.addresses import bind_udp, public_address
 from media.candidates import worth_trying
 from media.descriptions import WebrtcLocal
 from media.engine import Failed
+from media.fast_path import Reader, Wire
 from media.negotiate import MAX_CANDIDATES, WebrtcRemote
 from media.packet import HEADER_SIZE, MAX_PACKET, is_rtcp, payload_offset
 from media.ports import PortPool
@@ -57,7 +57,9 @@ class WebrtcLeg:
 
     def __init__(
         self,
-        make_side: Callable[[Callable[[int], bool]], Side],
+        side: Side,
+        wire: Wire,
+        reader: Reader,
         emit: Callable[[Failed], None],
         pool: PortPool,
         certificate: RTCCertificate,
@@ -71,7 +73,9 @@ class WebrtcLeg:
     ) -> None:
         """`offers`: the first offer will be ours; `advertised`: the address behind 1:1 NAT;
         `loopback`: the browser may be on this machine."""
-        self.side = make_side(self._send)
+        self.side = side
+        self._wire = wire
+        self._reader = reader
         self._view = memoryview(self.side.buffer)
         self._emit = emit
         self._pool = pool
@@ -96,7 +100,6 @@ class WebrtcLeg:
         self._ice = RTCIceTransport(self._gatherer)
         self._dtls = RTCDtlsTransport(self._ice, [certificate])
         self._srtp: hooks.Srtp | None = None
-        self._pair: tuple[socket.socket, hooks.Address] | None = None
 
     @property
     def local(self) -> WebrtcLocal:
@@ -123,18 +126,13 @@ class WebrtcLeg:
     def task_count(self) -> int:
         return int(self._connecting is not None and not self._connecting.done())
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Take a port and listen on it at every address."""
         self._port, self._sockets = self._pool.take(self._bind_all, time.monotonic())
-        loop = asyncio.get_running_loop()
-        made: list[hooks.IceSocket] = []
-        try:
-            for index, sock in enumerate(self._sockets):
-                protocol = self._ice_socket(index, sock)
-                await loop.create_datagram_endpoint(partial(_itself, protocol), sock=sock)
-                made.append(protocol)
-        finally:
-            hooks.set_gathered(self._gatherer, made)
+        made = [self._ice_socket(index, sock) for index, sock in enumerate(self._sockets)]
+        for each in made:
+            each.listen(self._reader, self._wire)
+        hooks.set_gathered(self._gatherer, made)
         self._candidates = self._public_candidates()
 
     def reach(self, remote: WebrtcRemote) -> None:
@@ -168,13 +166,15 @@ class WebrtcLeg:
             self._send_control(rtcp.goodbye(self.side.stream.source, self._cname))
         self._set_state(State.CLOSED)
         self.side.close()
+        self._wire.close()
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.wait([self._connecting])
         await self._dtls.stop()
         await self._ice.stop()
-        # An open that was cut short left sockets that no transport owns.
+        # What aioice was not given yet, when the opening failed.
         for sock in self._sockets:
+            self._reader.remove(sock)
             sock.close()
         self._sockets = []
         if self._port is not None:
@@ -211,8 +211,9 @@ class WebrtcLeg:
         if self._dtls.state != "connected":
             self._fail(self._missing())
             return
-        self._srtp = hooks.Srtp(self._dtls, self.side.buffer)
-        self._pair = hooks.nominated(self._ice)
+        self._srtp = self._wire.keys = hooks.Srtp(self._dtls, self.side.buffer)
+        self._wire.hear_all()
+        self._read_pair()
         self._set_state(State.UP)
         self.side.connected()
 
@@ -277,24 +278,9 @@ class WebrtcLeg:
             asyncio.get_running_loop().call_soon(self._read_pair)
 
     def _read_pair(self) -> None:
-        self._pair = hooks.nominated(self._ice) or self._pair
-
-    def _send(self, length: int) -> bool:
-        if self._srtp is None or self._pair is None:
-            return False
-        size = self._srtp.protect(length)
-        return bool(size) and self._write(size)
-
-    def _write(self, size: int) -> bool:
-        if self._pair is None:
-            return False
-        sock, address = self._pair
-        try:
-            sock.sendto(self._view[:size], address)
-        except OSError:
-            # A full socket buffer, or a network that just went: audio that is late is lost.
-            return False
-        return True
+        pair = hooks.nominated(self._ice)
+        if pair is not None:
+            self._wire.aim(*pair)
 
     def _received(self, data: bytes) -> None:
         length = len(data)
@@ -316,11 +302,7 @@ class WebrtcLeg:
         self.side.buffer[: len(packet)] = packet
         size = self._srtp.protect_rtcp(len(packet)) if self._srtp else 0
         if size:
-            self._write(size)
-
-
-def _itself(protocol: hooks.IceSocket) -> hooks.IceSocket:
-    return protocol
+            self._wire.write(size)
 
 
 def _host_candidate(index: int, address: str, port: int) -> Candidate:

@@ -1,12 +1,16 @@
 """Chooses the media engine, in this process, in others or rtpengine's, and runs it."""
 
+import logging
 from collections.abc import Callable, Mapping
 
+from media import fast_path
 from media.engine import OwnEngine
 from media.fleet import Fleet
 from media.rtpengine_engine import RtpengineEngine, RtpengineSettings
 from media.settings import MediaSettings
 from signaling.shared.config import Config, is_loopback
+
+log = logging.getLogger(__name__)
 
 
 class MediaSide:
@@ -21,6 +25,11 @@ class MediaSide:
 
     async def start(self) -> None:
         """Have it ready for calls; raises OperatorError."""
+        if self._rtpengine is None and not fast_path.COMPILED:
+            log.warning(
+                "no C compiler was there when WSPhone was installed: a core carries half as many"
+                " calls (README.md, Two commands)"
+            )
         if self._fleet is not None:
             await self._fleet.start()
         if self._rtpengine is not None:

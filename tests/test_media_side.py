@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from media import fast_path
 from media.aiortc_engine import AiortcEngine
 from media.engine import Profile
 from media.fleet import Fleet
@@ -33,3 +34,14 @@ async def test_it_carries_legs_here_or_in_processes_and_counts_them(
         assert side.counts()["media_legs"] == 0
     finally:
         await side.engine.aclose()
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+async def test_the_operator_is_told_that_nothing_was_compiled(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(fast_path, "COMPILED", compiled)
+    side = MediaSide(replace(Config(), media=Media(host="127.0.0.1")))
+    await side.start()
+    await side.engine.aclose()
+    assert ("no C compiler" in caplog.text) is not compiled

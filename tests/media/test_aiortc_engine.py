@@ -1,7 +1,6 @@
 """What is the own engine's manner: its numbering, its goodbyes, its ports."""
 
 import asyncio
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -107,33 +106,6 @@ class TestFailure:
         with pytest.raises(MediaError, match="1 resting"):
             await engine.open("c", "too soon", Profile.RTP)
         assert engine.counts().legs == 4
-
-    @pytest.mark.parametrize("make_loop", LOOPS)
-    @pytest.mark.parametrize("profile", list(Profile))
-    def test_a_cancelled_opening_leaves_nothing(
-        self,
-        settings: MediaSettings,
-        profile: Profile,
-        make_loop: Callable[[], asyncio.AbstractEventLoop],
-    ) -> None:
-        async def cancel() -> None:
-            engine = AiortcEngine(settings)
-            for turns in range(5):
-                opening = asyncio.create_task(engine.open("c", "leg", profile))
-                for _ in range(turns):
-                    await asyncio.sleep(0)
-                opening.cancel()
-                with pytest.raises(asyncio.CancelledError):
-                    await opening
-                counts = engine.counts()
-                assert (counts.legs, counts.sockets, counts.tasks) == (0, 0, 0)
-            await engine.aclose()
-
-        with asyncio.Runner(loop_factory=make_loop) as runner:
-            runner.run(cancel())
-        for port in range(FIRST_PORT, FIRST_PORT + 10):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind((LOOPBACK, port))
 
     @pytest.mark.parametrize("profile", list(Profile))
     async def test_a_host_that_is_not_ours_is_told_in_words(self, profile: Profile) -> None:
