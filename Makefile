@@ -54,7 +54,7 @@ needs: .venv/test-installed build/node/installed
 clean:
 	rm -rf .venv
 
-.venv/installed: pyproject.toml setup.py $(wildcard media/_*.p??)
+.venv/installed: pyproject.toml setup.py $(wildcard media/*.pyx media/*.pxd)
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(PIP) --editable .
 	touch $@

@@ -2,5 +2,5 @@
 
 from setuptools import Extension, setup
 
-# Without a C compiler, Python's headers or Linux, media/_plain.py does its work.
-setup(ext_modules=[Extension("media._fast", ["media/_fast.pyx"], optional=True)])
+# Without a C compiler, Python's headers or Linux, media/uncompiled.py does its work.
+setup(ext_modules=[Extension("media.compiled", ["media/compiled.pyx"], optional=True)])

@@ -35,7 +35,8 @@ from pylibsrtp import Error, Policy, Session
 from pylibsrtp._binding import ffi, lib
 
 from media import stun
-from media.fast_path import Reader, SourceFields, SrtpFunction, Wire
+from media.fast_path import Reader, SrtpFunction, Wire
+from media.fields import SourceFields
 from media.sdp import Candidate
 
 log = logging.getLogger(__name__)

@@ -1,52 +1,12 @@
-"""The compiled fast path if it is there, else the same in Python."""
+"""How packets come and go: compiled where that could be, else in Python."""
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from media._plain import (
-        IncomingFields,
-        OutgoingFields,
-        Reader,
-        SideFields,
-        SourceFields,
-        SrtpFunction,
-        Wire,
-    )
+from media.fields import COMPILED
 
-    COMPILED: bool
+if COMPILED and not TYPE_CHECKING:
+    from media.compiled import Reader, SrtpFunction, Wire
 else:
-    try:
-        from media._fast import (
-            IncomingFields,
-            OutgoingFields,
-            Reader,
-            SideFields,
-            SourceFields,
-            SrtpFunction,
-            Wire,
-        )
+    from media.uncompiled import Reader, SrtpFunction, Wire
 
-        COMPILED = True
-    except ImportError:
-        from media._plain import (
-            IncomingFields,
-            OutgoingFields,
-            Reader,
-            SideFields,
-            SourceFields,
-            SrtpFunction,
-            Wire,
-        )
-
-        COMPILED = False
-
-__all__ = [
-    "COMPILED",
-    "IncomingFields",
-    "OutgoingFields",
-    "Reader",
-    "SideFields",
-    "SourceFields",
-    "SrtpFunction",
-    "Wire",
-]
+__all__ = ["Reader", "SrtpFunction", "Wire"]

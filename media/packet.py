@@ -2,7 +2,7 @@
 
 import struct
 
-from media.fast_path import OutgoingFields
+from media.fields import OutgoingFields
 from media.reception import MAX_DROPOUT, MAX_MISORDER
 
 MAX_PACKET = 1500

@@ -4,7 +4,7 @@ import struct
 from collections import deque
 
 from media.engine import Direction
-from media.fast_path import IncomingFields
+from media.fields import IncomingFields
 from media.quality import opinion
 from media.rtcp import Block, Reply, SenderInfo, middle, round_trip
 

@@ -8,7 +8,8 @@ from typing import Protocol
 from media import rtcp
 from media.dtmf import EventReceiver, EventSender
 from media.engine import Connected, Digit, Figures, MediaEvent
-from media.fast_path import SideFields, Wire
+from media.fast_path import Wire
+from media.fields import SideFields
 from media.jitter import Tally
 from media.negotiate import Agreement
 from media.packet import AUDIO, EVENT, HEADER_SIZE, NOISE, UNKNOWN, Outgoing, payload_offset

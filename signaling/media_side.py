@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 
-from media import fast_path
+from media import fields
 from media.engine import OwnEngine
 from media.fleet import Fleet
 from media.rtpengine_engine import RtpengineEngine, RtpengineSettings
@@ -25,7 +25,7 @@ class MediaSide:
 
     async def start(self) -> None:
         """Have it ready for calls; raises OperatorError."""
-        if self._rtpengine is None and not fast_path.COMPILED:
+        if self._rtpengine is None and not fields.COMPILED:
             log.warning(
                 "no C compiler was there when WSPhone was installed: a core carries half as many"
                 " calls (README.md, Two commands)"

@@ -52,16 +52,16 @@ LAYERS: dict[str, dict[Layer, str]] = {
     "media": {
         Layer.ENTRY: "worker",
         Layer.SHELL: """
-            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fleet leg_maker music ng_client
-            player ports pulse recorder reporter rtp_leg rtp_shield rtpengine_call rtpengine_digits
-            rtpengine_engine rtpengine_instances rtpengine_leg rtpengine_links rtpengine_watch side
-            sounds/* srtp watch webrtc_leg worker_link
+            addresses aiortc_engine aiortc_hooks bridge dtls_rtp fast_path fleet leg_maker music
+            ng_client player ports pulse recorder reporter rtp_leg rtp_shield rtpengine_call
+            rtpengine_digits rtpengine_engine rtpengine_instances rtpengine_leg rtpengine_links
+            rtpengine_watch side sounds/* srtp uncompiled watch webrtc_leg worker_link
         """,
         Layer.CORE: """
-            candidates codec comfort concealment descriptions dtmf engine framing g711 g722 hold
-            jitter keying latch libopus listeners negotiate ng ogg opus packet pcm places quality
-            reception record_aware resample rtcp rtpengine_figures rtpengine_sdp sdes sdp seam
-            settings stun tape transcode wire
+            candidates codec comfort concealment descriptions dtmf engine fields framing g711 g722
+            hold jitter keying latch libopus listeners negotiate ng ogg opus packet pcm places
+            quality reception record_aware resample rtcp rtpengine_figures rtpengine_sdp sdes sdp
+            seam settings stun tape transcode wire
         """,
     },
     "push": {

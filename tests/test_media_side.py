@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from media import fast_path
+from media import fields
 from media.aiortc_engine import AiortcEngine
 from media.engine import Profile
 from media.fleet import Fleet
@@ -40,7 +40,7 @@ async def test_it_carries_legs_here_or_in_processes_and_counts_them(
 async def test_the_operator_is_told_that_nothing_was_compiled(
     compiled: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(fast_path, "COMPILED", compiled)
+    monkeypatch.setattr(fields, "COMPILED", compiled)
     side = MediaSide(replace(Config(), media=Media(host="127.0.0.1")))
     await side.start()
     await side.engine.aclose()

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 if __name__ == "__main__" and sys.argv[1] == "plain":
-    sys.modules["media._fast"] = cast(Any, None)
+    sys.modules["media.compiled"] = cast(Any, None)
 
 import uvloop
 
-from media import fast_path
+from media import fields
 from media.aiortc_engine import AiortcEngine
 from tests.media.harness import quick
 from tests.media.openings import PlainPhone, SdesPhone
@@ -182,7 +182,7 @@ async def main(seed: int) -> None:
             secure.inbox.media.get_nowait()
         came["plain"] = await call.talk(plain, "plain", secure)
     await engine.aclose()
-    json.dump({"compiled": fast_path.COMPILED, "came": came}, sys.stdout)
+    json.dump({"compiled": fields.COMPILED, "came": came}, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from media import _plain, fast_path
+from media import fast_path, fields, uncompiled
 from media.aiortc_engine import AiortcEngine
 from media.packet import is_rtcp
 from media.rtp_leg import RtpLeg
@@ -26,7 +26,7 @@ PACKETS = 100
 
 
 def test_it_is_compiled_where_tests_run() -> None:
-    assert fast_path.COMPILED, "make needs installs a C compiler and Python's headers"
+    assert fields.COMPILED, "make needs installs a C compiler and Python's headers"
 
 
 def test_what_becomes_of_a_call_is_the_same_without_it() -> None:
@@ -107,7 +107,7 @@ async def _talk(opening: Opening, first: int, packets: int) -> None:
 @pytest.fixture(params=["compiled", "plain"])
 def form(request: pytest.FixtureRequest) -> Any:
     """Either form of the parts."""
-    chosen: ModuleType = fast_path if request.param == "compiled" else _plain
+    chosen: ModuleType = fast_path if request.param == "compiled" else uncompiled
     return chosen
 
 

@@ -16,7 +16,7 @@ from libc.errno cimport errno
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uintptr_t
 from libc.string cimport memset
 
-from media._addresses cimport (
+from media.c_addresses cimport (
     AF_INET,
     Address,
     from_address,
@@ -114,7 +114,7 @@ cdef class SourceFields:
 
 @final
 cdef class SrtpFunction:
-    """See media._plain."""
+    """As in media.uncompiled."""
 
     cdef InPlace function
     cdef void *context
@@ -155,7 +155,7 @@ cdef class SrtpFunction:
 
 @final
 cdef class Wire:
-    """See media._plain."""
+    """As in media.uncompiled."""
 
     cdef public object keys
     cdef public SideFields side
@@ -216,7 +216,7 @@ cdef class Wire:
 
 @final
 cdef class Reader:
-    """See media._plain; all sockets that are ready are read by one call."""
+    """As in media.uncompiled; all sockets that are ready are read by one call."""
 
     cdef uint8_t *packet
     cdef object view, loop

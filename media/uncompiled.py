@@ -1,4 +1,4 @@
-"""What media/_fast.pyx has, in Python: where that was not compiled, every packet goes this way."""
+"""The sockets of an engine and libsrtp, where media/compiled.pyx could not be compiled."""
 
 import asyncio
 import logging
@@ -8,72 +8,14 @@ from typing import Any, Protocol
 
 from cffi import FFI
 
+from media.fields import SideFields
+
 log = logging.getLogger(__name__)
 
 Address = tuple[Any, ...]
 Received = Callable[[bytes, Address], None]
 
 _ffi = FFI()
-
-
-class IncomingFields:
-    """See media.reception.Incoming."""
-
-    __slots__ = (
-        "received",
-        "late",
-        "_rate",
-        "_source",
-        "_highest",
-        "_here",
-        "_transit",
-        "_jitter",
-        "_timed",
-    )
-
-
-class OutgoingFields:
-    """See media.packet.Outgoing."""
-
-    __slots__ = (
-        "source",
-        "_rate",
-        "_sequence",
-        "_timestamp",
-        "_at",
-        "_from",
-        "_sequence_shift",
-        "_timestamp_shift",
-        "_begun",
-        "_renumber",
-    )
-
-
-class SideFields:
-    """See media.side.Side."""
-
-    __slots__ = (
-        "heard",
-        "heard_at",
-        "sink",
-        "tap",
-        "stream",
-        "wire",
-        "_incoming",
-        "_kinds",
-        "_audio_type",
-        "_timer",
-        "_sent",
-        "_octets",
-        "_dropped",
-    )
-
-
-class SourceFields:
-    """See media.aiortc_hooks."""
-
-    __slots__ = ("last",)
-    last: int
 
 
 class Sources(Protocol):
