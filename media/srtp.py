@@ -57,12 +57,9 @@ class Contexts:
         self.protect_control: InPlace = refuse
         # By key, for the leg's life: a key that began anew would use its key stream twice.
         self._sending: dict[tuple[Suite, bytes], SrtpContext] = {}
-        self._heard: list[Heard] = []
-
-    @property
-    def opener(self) -> InPlace | None:
-        """What opens every packet of the peer in place, when there is but one key to try."""
-        return self._heard[0].media if len(self._heard) == 1 else None
+        self._heard: tuple[Heard, ...] = ()
+        # What opens every packet of the peer, for the fast path: None while it may be one of many.
+        self.opener: InPlace | None = None
 
     def use(self, ours: Crypto, theirs: Crypto) -> None:
         """Send by our key and hear by theirs; keys that are in use already stay as they are."""
@@ -80,7 +77,7 @@ class Contexts:
     def hear_by(self, newest: Heard) -> None:
         """Open the peer's packets by this, and by those before it until this has opened one."""
         others = [heard for heard in self._heard if heard.name != newest.name]
-        self._heard = [newest, *others][:MAX_KEYS]
+        self._try(newest, *others[: MAX_KEYS - 1])
 
     def unprotect(self, packet: bytes) -> int:
         """Open an RTP packet of the peer into the buffer."""
@@ -90,7 +87,7 @@ class Contexts:
             if size:
                 # The peer has come to its newest key; nothing new is protected by the others.
                 if len(self._heard) > 1 and heard is self._heard[0]:
-                    del self._heard[1:]
+                    self._try(heard)
                 return size
         return 0
 
@@ -102,6 +99,10 @@ class Contexts:
             if size:
                 return size
         return 0
+
+    def _try(self, *heard: Heard) -> None:
+        self._heard = heard
+        self.opener = heard[0].media if len(heard) == 1 else None
 
 
 def refuse(_length: int) -> int:
