@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
-from media import fast_path, fields, uncompiled
+from media import fast_path, fields, rtp_leg, uncompiled
 from media.aiortc_engine import AiortcEngine
 from media.packet import is_rtcp
 from media.rtp_leg import RtpLeg
 from media.side import BUFFER_SIZE
 from media.webrtc_leg import WebrtcLeg
+from tests.media.eventful import Plain
 from tests.media.openings import Opening, Openings
 from tests.media.peers import LOOPBACK, PATIENCE, rtp
 
@@ -92,6 +93,48 @@ class TestSteadyStreams:
             seen.clear()
             await _talk(opening, 1011, 5)
             assert [packet[2:4] for packet in seen] == [(1011).to_bytes(2, "big")] * 2
+
+    async def test_they_wait_for_digits_and_go_on_after_them(self, engine: AiortcEngine) -> None:
+        async with Plain() as one, Plain() as two:
+            await one.join(engine, "one")
+            await two.join(engine, "two")
+            await engine.join("one", "two")
+            opening = Opening("plain", 0, one, two)
+            await _talk(opening, 1, 10)
+            await engine.dtmf("two", "5", 100)
+            heard = []
+            for number in range(11, 300):
+                await one.speak(rtp(0, number))
+                await asyncio.sleep(0.02)
+                while not two.inbox.media.empty():
+                    heard.append(await two.inbox.packet())
+                if heard and heard[-1].payload_type == 0:
+                    break
+            kinds = [each.payload_type for each in heard]
+            assert kinds[0] == 101 and 101 not in kinds[kinds.index(0) :]
+            # At the least one update, and its end three times (RFC 4733, section 2.5.1.4).
+            assert kinds.index(0) > 3
+            first = heard[0].sequence
+            assert [each.sequence - first for each in heard] == list(range(len(heard)))
+
+    async def test_the_peer_is_where_they_come_from(
+        self, engine: AiortcEngine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another port of its host is not, as long as they come, however long that is."""
+        monkeypatch.setattr(rtp_leg, "MOVED_SECONDS", 0.3)
+        async with Openings(engine).opened() as openings:
+            opening = openings.all[0]
+            for number in range(1000, 1015):
+                await _talk(opening, number, 1)
+                await asyncio.sleep(0.03)
+            neighbour = openings.strangers[0]
+            neighbour.engine = (LOOPBACK, opening.port)
+            # Sent at once: nothing can come between the two.
+            await opening.peer.speak(rtp(0, 1015, b"peer"))
+            await neighbour.speak(rtp(0, 1016, b"neighbour"))
+            await opening.peer.speak(rtp(0, 1017, b"peer"))
+            for _ in range(2):
+                assert (await opening.listener.inbox.packet()).payload == b"peer"
 
 
 async def _talk(opening: Opening, first: int, packets: int) -> None:
