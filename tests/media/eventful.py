@@ -15,8 +15,9 @@ if __name__ == "__main__" and sys.argv[1] == "plain":
 
 import uvloop
 
-from media import fields
+from media import fields, rtcp
 from media.aiortc_engine import AiortcEngine
+from media.packet import is_rtcp
 from tests.media.harness import quick
 from tests.media.openings import PlainPhone, SdesPhone
 from tests.media.peers import PATIENCE, Packet, rtp
@@ -31,14 +32,19 @@ class Plain(PlainPhone):
     """A phone that takes telephone-events, and knows what it sent."""
 
     sent = b""
+    heard = 0
 
     def description(self, formats: str, *attributes: str, host: str | None = None) -> str:
-        events = "rtpmap:101 telephone-event/8000"
-        return super().description(f"{formats} 101", events, *attributes, host=host)
+        ours = {"rtcp-mux", "rtpmap:101 telephone-event/8000"}
+        return super().description(f"{formats} 101", *ours.union(attributes), host=host)
 
     def send(self, data: bytes, *, port_offset: int = 0) -> None:
         self.sent = data
         super().send(data, port_offset=port_offset)
+
+    def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
+        self.heard += len(data) > 1 and not is_rtcp(data[1])
+        super().datagram_received(data, addr)
 
 
 class Secure(SdesPhone, Plain):
@@ -58,8 +64,8 @@ class Source:
         for _ in range(STEPS):
             what = self._rng.choices(
                 ("next", "marked", "lost", "swapped", "repeated", "event", "unknown", "padded")
-                + ("extended", "source", "leap", "jump", "large", "garbage"),
-                (400, 8, 8, 8, 8, 8, 4, 4, 4, 3, 3, 3, 3, 8),
+                + ("extended", "source", "leap", "jump", "large", "garbage", "unsealed"),
+                (400, 8, 8, 8, 8, 8, 4, 4, 4, 3, 3, 3, 3, 8, 8),
             )[0]
             yield from ((what, packet) for packet in self._make(what))
             if what == "repeated":
@@ -122,7 +128,7 @@ class Call:
             before = await self._handled(leg)
             if what == "again":
                 await talker.throw(talker.sent, control=False)
-            elif what in ("garbage", "large"):
+            elif what in ("garbage", "large", "unsealed"):
                 await talker.throw(packet, control=False)
             else:
                 await talker.speak(packet)
@@ -130,12 +136,23 @@ class Call:
         heard = [await listener.inbox.packet()]
         while heard[-1].payload != packet[12:]:
             heard.append(await listener.inbox.packet())
-        received = (await self._engine.query(leg)).received
+        figures = await self._engine.query(leg)
         return {
             "heard": _told(heard, stamps),
-            "counts": [received.packets, received.lost, received.late],
-            "dropped": (await self._engine.query(leg)).dropped,
+            "received": [figures.received.packets, figures.received.lost, figures.received.late],
+            "dropped": figures.dropped,
+            "reported": await self._reported(listener),
         }
+
+    async def _reported(self, listener: Plain) -> list[int]:
+        """What the listener's newest report says of packets and octets sent, if it can read it."""
+        while not isinstance(listener, Secure):
+            heard = rtcp.read(await listener.inbox.report())
+            if listener.inbox.control.empty() and heard is not None and heard.senders:
+                sender = heard.senders[0][1]
+                if sender.packets == listener.heard:
+                    return [sender.packets, sender.octets]
+        return []
 
     async def _handles(self, leg: str, before: int) -> None:
         """One more than before: the next is not sent until then, so that nothing is chance."""
@@ -168,7 +185,7 @@ def _told(heard: list[Packet], stamps: dict[bytes, int]) -> list[list[Any]]:
 
 
 async def main(seed: int) -> None:
-    engine = AiortcEngine(quick())
+    engine = AiortcEngine(quick(report_seconds=0.1))
     rng = random.Random(seed)
     async with Secure() as secure, Plain() as plain:
         await secure.join(engine, "secure")

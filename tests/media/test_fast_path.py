@@ -94,6 +94,16 @@ class TestSteadyStreams:
             await _talk(opening, 1011, 5)
             assert [packet[2:4] for packet in seen] == [(1011).to_bytes(2, "big")] * 2
 
+    async def test_how_unevenly_they_come_is_measured(self, engine: AiortcEngine) -> None:
+        async with Openings(engine).opened() as openings:
+            opening = openings.all[0]
+            for number in range(1000, 1060):
+                # Half a second of sound each, and all of it at once.
+                await opening.peer.speak(rtp(0, number, timestamp=number * 4000))
+                await opening.listener.inbox.packet()
+            jitter_ms = (await engine.query("plain")).received.jitter_ms
+            assert jitter_ms is not None and jitter_ms > 300
+
     async def test_they_wait_for_digits_and_go_on_after_them(self, engine: AiortcEngine) -> None:
         async with Plain() as one, Plain() as two:
             await one.join(engine, "one")
