@@ -15,6 +15,7 @@ from media.places import Places
 from media.side import Side, Sink
 from media.transcode import Course, Transcoder
 from signaling.shared.errors import WrongState
+from signaling.shared.timers import call_later
 
 _HEADER = struct.Struct("!BBHII")
 # Opus' frames of one or two bytes say that silence goes on (RFC 6716, section 3.1).
@@ -197,8 +198,7 @@ class Way:
             return
         self.close()
         self._timer_due = min(dues)
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(max(0.0, self._timer_due - now), self._wake)
+        self._timer = call_later(self._timer_due - now, self._wake)
 
     def _wake(self) -> None:
         self._timer = None

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 
 from media.rtcp import next_wait
+from signaling.shared.timers import call_at
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Reporter:
             self._timer.cancel()
             self._timer = None
         if self._due:
-            self._timer = asyncio.get_running_loop().call_at(self._due[0][0], self._run)
+            self._timer = call_at(self._due[0][0], self._run)
 
     def _run(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -15,6 +15,7 @@ from media.negotiate import Agreement
 from media.packet import AUDIO, EVENT, HEADER_SIZE, NOISE, UNKNOWN, Outgoing, payload_offset
 from media.reception import Delivery, Incoming
 from signaling.shared.errors import BadMessage, IncompatibleMedia, WrongState
+from signaling.shared.timers import call_later
 
 BUFFER_SIZE = 2048
 
@@ -328,5 +329,4 @@ class Side(SideFields):
         if due is None:
             self._timer = None
         else:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(max(0.0, due - now), self._send_events)
+            self._timer = call_later(due - now, self._send_events)

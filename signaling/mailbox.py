@@ -33,6 +33,7 @@ from signaling.record_link import RecordLink
 from signaling.shared.errors import NoSuchCall
 from signaling.shared.messages import Party, Result
 from signaling.shared.reasons import EndedBy, EndReason
+from signaling.shared.timers import call_at
 from signaling.timeline import Timeline
 
 log = logging.getLogger(__name__)
@@ -201,8 +202,7 @@ class Mailbox:
             self._timer = None
         deadline = self.call.deadline()
         if deadline is not None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(deadline, self.post, TimePassed())
+            self._timer = call_at(deadline, self.post, TimePassed())
 
     def _close(self) -> None:
         if self._timer is not None:

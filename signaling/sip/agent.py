@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from signaling.shared.timers import call_at
 from signaling.sip.events import LegEvent, Received
 from signaling.sip.flow import Flow
 from signaling.sip.stack import SipStack
@@ -157,7 +158,7 @@ class SipAgent:
             self._timer = None
         at = self._stack.next_timer()
         if at is not None:
-            self._timer = asyncio.get_running_loop().call_at(at, self._tick)
+            self._timer = call_at(at, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -13,6 +13,7 @@ from signaling.phones import Phones
 from signaling.revocations import AccountRemoved, PhoneRemoved, Revocation
 from signaling.shared.errors import BadMessage
 from signaling.shared.model import Account
+from signaling.shared.timers import call_at
 from signaling.sip.admission import Admission
 from signaling.sip.agent import SipAgent
 from signaling.sip.bans import Bans
@@ -202,7 +203,7 @@ class Registrations:
             self._timer = None
         at = self._registrar.next_timer()
         if at is not None:
-            self._timer = asyncio.get_running_loop().call_at(at, self._tick)
+            self._timer = call_at(at, self._tick)
 
     def _tick(self) -> None:
         self._timer = None
