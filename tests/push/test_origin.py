@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import socket
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from tests.push.apns_lab import (
 )
 from tests.push.fake_apns import FakeApns, Reply
 from tests.push.fake_http2 import CANCEL, FakeConnection, Heard
+from tests.push.loop_clock import let_pass
 
 
 class TestGoAway:
@@ -117,14 +117,14 @@ class TestBrokenConnections:
         self, apple: FakeApns, apns: ApnsSender
     ) -> None:
         def late(connection: FakeConnection, heard: Heard) -> None:
-            # The loop stands still meanwhile: answer and time-out come in the same turn of it, and
-            # asyncio's loop reads before it looks at its timers.
-            time.sleep(0.1)
+            # Answer and time-out come in the same turn of the loop, and asyncio's reads before it
+            # looks at its timers.
+            let_pass(SECONDS)
             apple.reply(connection, heard, Reply())
 
         await apns.warm()
         apple.always = late
-        assert await apns.send(voip(), seconds=0.08) == ACCEPTED
+        assert await apns.send(voip(), seconds=SECONDS) == ACCEPTED
 
     async def test_a_stalled_connection_is_replaced(
         self, apple: FakeApns, apns: ApnsSender, monkeypatch: pytest.MonkeyPatch

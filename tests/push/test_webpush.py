@@ -22,11 +22,11 @@ from signaling.shared.errors import ConfigError
 from tests.push.fake_dns import Names
 from tests.push.fake_https import DROP, LOOPBACK, STALL, Certificates, FakeHttps, Reply, Script
 from tests.push.fake_webpush import HOST, FakeWebPush
+from tests.push.loop_clock import let_pass
 from tests.push.test_vapid import CONTACT, pem
 
 OTHER_HOST = f"other.{HOST}"
 ENOUGH_SECONDS = 20.0
-SOON = 0.05
 # For an exchange on loopback, on a machine that does other things too.
 LONG_ENOUGH = 2.0
 
@@ -285,7 +285,9 @@ class TestForgedEndpoints:
 class TestBounds:
     async def test_a_service_that_stalls_costs_one_attempt_its_time(self, lab: Lab) -> None:
         lab.service.script.append(STALL)
-        stalled = lab.sender.send(lab.push(), seconds=SOON)
+        stalled = asyncio.create_task(lab.send())
+        await lab.service.server.stalled.wait()
+        let_pass(ENOUGH_SECONDS)
         assert await stalled == Outcome(Verdict.RETRY, "no answer in time")
         assert (await lab.send()).verdict is Verdict.ACCEPTED
 

@@ -25,15 +25,16 @@ CLICK = """async (action) => {
     WindowClient.prototype.focus = async () => resolve(null);
   });
   dispatchEvent(new NotificationEvent('notificationclick', { notification, action }));
-  return action === 'decline' ? null : await opened;
+  return await (action === 'decline' ? self.seen.click : opened);
 }"""
 
 
 WATCH = """() => {
-  self.seen = { pushes: 0, work: [] };
+  self.seen = { pushes: 0, work: [], click: null };
   const { waitUntil } = ExtendableEvent.prototype;
   ExtendableEvent.prototype.waitUntil = function (work) {
     if (this.type === 'push') self.seen.work.push(work);
+    if (this.type === 'notificationclick') self.seen.click = work.then(() => null);
     waitUntil.call(this, work);
   };
   addEventListener('push', () => { self.seen.pushes += 1; });
@@ -58,26 +59,20 @@ class PushedWorker:
         self.worker = worker
 
     async def push(self, kind: str, **told: Any) -> None:
-        """Deliver a push, and wait until the worker is done with it."""
-        await self.deliver(kind, **told)
-        await self.worker.evaluate(SETTLED, self._pushes)
-
-    async def deliver(self, kind: str, **told: Any) -> None:
         """A push of ours; `expires_at` is half a minute ahead unless it is told."""
-        payload = {"kind": kind, "expires_at": time.time() + 30, **told}
-        await self.pass_on(json.dumps(payload))
+        await self.pass_on(_payload(kind, told))
 
     async def pass_on(self, payload: str) -> None:
-        """What a push service would deliver, decrypted."""
-        self._pushes += 1
-        await self._devtools.send(
-            "ServiceWorker.deliverPushMessage",
-            {
-                "origin": self._origin,
-                "registrationId": self._registration,
-                "data": payload,
-            },
-        )
+        """What a push service would deliver, decrypted; the worker is done with it afterwards.
+
+        Nobody may look earlier: Chromium loses a notification when they are listed while it comes.
+        """
+        await self._deliver(payload)
+        await self.worker.evaluate(SETTLED, self._pushes)
+
+    async def begin(self, kind: str, **told: Any) -> None:
+        """Deliver a push whose work goes on, as it needs an answer from the test."""
+        await self._deliver(_payload(kind, told))
 
     async def notifications(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = await self.worker.evaluate(NOTIFICATIONS)
@@ -88,12 +83,30 @@ class PushedWorker:
         await eventually(self._titles, lambda found: found == list(titles))
 
     async def click(self, action: str = "") -> str | None:
-        """Click the notification or its button; which address the worker opens."""
+        """Click the notification or its button; which address the worker opens.
+
+        After "decline" the worker is done, for the same reason as after a push.
+        """
         opened: str | None = await self.worker.evaluate(CLICK, action)
         return opened
 
+    async def _deliver(self, payload: str) -> None:
+        self._pushes += 1
+        await self._devtools.send(
+            "ServiceWorker.deliverPushMessage",
+            {
+                "origin": self._origin,
+                "registrationId": self._registration,
+                "data": payload,
+            },
+        )
+
     async def _titles(self) -> list[str]:
         return [each["title"] for each in await self.notifications()]
+
+
+def _payload(kind: str, told: dict[str, Any]) -> str:
+    return json.dumps({"kind": kind, "expires_at": time.time() + 30, **told})
 
 
 async def worker_of(context: BrowserContext, origin: str) -> PushedWorker:

@@ -200,7 +200,7 @@ async def test_a_nonce_that_was_pushed_is_echoed_without_a_page(
         worker = await worker_of(context, origin)
         device = await page.evaluate("localStorage.getItem('wsphone.device')")
         await page.goto("about:blank")
-        await worker.deliver("proof", nonce="the nonce")
+        await worker.begin("proof", nonce="the nonce")
         link = await hub.link()
         opening = await link.receive()
         assert opening["params"]["device"]["id"] == device

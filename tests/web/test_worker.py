@@ -1,5 +1,6 @@
 """The service worker in a browser, at a running server: a closed page rings and is answered."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,19 @@ pytestmark = pytest.mark.asyncio(loop_scope="package")
 KEPT = """async () => {
   const { Vault } = await import('/vault.js');
   return await new Vault().get('refresh');
+}"""
+
+HOLD_ANSWER = """() => {
+  const answer = Promise.withResolvers();
+  const reallyFetch = fetch;
+  self.answer = answer.resolve;
+  self.asked = new Promise((asked) => {
+    self.fetch = async () => {
+      self.fetch = reallyFetch;
+      asked();
+      return new Response(null, { status: await answer.promise });
+    };
+  });
 }"""
 
 
@@ -44,6 +58,17 @@ async def closed(tab: Tab, house: House) -> AsyncIterator[None]:
     yield
     await tab.page.goto(house.url)
     await expect(tab.part("connection")).to_have_attribute("data-state", "online")
+
+
+@asynccontextmanager
+async def declining(worker: PushedWorker, status: int) -> AsyncIterator[None]:
+    """A call that is shown is declined; the server answers, with this, after the block."""
+    await worker.worker.evaluate(HOLD_ANSWER)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(worker.click("decline"))
+        await worker.worker.evaluate("() => self.asked")
+        yield
+        await worker.worker.evaluate("(status) => self.answer(status)", status)
 
 
 async def ringing_call(caller: Tab, callee: Tab) -> str:
@@ -149,6 +174,29 @@ async def test_a_decline_that_fails_says_so_and_can_be_repeated(house: House) ->
             await worker.worker.evaluate("() => { self.fetch = self.realFetch; }")
             await worker.click("decline")
             await worker.shows()
+
+
+async def test_what_is_being_declined_stays_in_sight_until_the_server_has_answered(
+    house: House,
+) -> None:
+    async with pushed_tab(house) as (alice, worker), closed(alice, house):
+        await worker.push("call", call=call_id(), name="bob")
+        async with declining(worker, 404):
+            await worker.shows("bob is calling")
+        await worker.shows()
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_a_call_missed_while_it_is_declined_stays_a_missed_one(
+    house: House, status: int
+) -> None:
+    async with pushed_tab(house) as (alice, worker), closed(alice, house):
+        call = call_id()
+        await worker.push("call", call=call, name="bob")
+        async with declining(worker, status):
+            await worker.push("ended", call=call, reason="cancelled")
+            await worker.shows("Missed call from bob")
+        await worker.shows("Missed call from bob")
 
 
 async def test_what_was_answered_elsewhere_stops_ringing(house: House) -> None:
