@@ -11,6 +11,8 @@ import socket
 import statistics
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvloop
@@ -108,6 +110,15 @@ def _note(found: Pass, name: str, row: str, talk: Talk) -> None:
         found[name, f"{row}, {DELAY}"], found[name, f"{row}, {WORST}"] = cuts[49], cuts[98]
 
 
+@contextmanager
+def _counting(what: str) -> Iterator[None]:
+    """A moment in which the machine had no time, or a bridge no sound, does not end the others."""
+    try:
+        yield
+    except (TimeoutError, Unheard) as error:
+        say(f"{what}: {error}; does not count")
+
+
 async def measure_all(passes: int, seconds: Seconds) -> None:
     """Interleave the bridges, so that all have the machine's good and bad moments."""
     with tempfile.TemporaryDirectory() as folder:
@@ -119,17 +130,14 @@ async def measure_all(passes: int, seconds: Seconds) -> None:
     for _ in range(passes):
         found: Pass = {}
         for name in BRIDGES:
-            await measure_passed(name, (pcmu, pcmu), seconds, found)
+            with _counting(f"{name}, the rest of PCMU"):
+                await measure_passed(name, (pcmu, pcmu), seconds, found)
         for name in TRANSCODERS:
-            try:
+            with _counting(f"{name}, the rest of opus to PCMU"):
                 await measure_transcoded(name, (opus, pcmu), seconds, found)
-            except Unheard as error:
-                say(f"{name}, opus to PCMU: {error}; does not count")
         runs.append(found)
-        try:
+        with _counting(f"{OWN} at {LOAD:.0%} of a core"):
             loads.append(await measure_loaded((pcmu, pcmu), seconds))
-        except TimeoutError as error:
-            say(f"{OWN} at {LOAD:.0%} of a core: {error}; does not count")
     for line in [*table(runs), "", *load_table(loads)]:
         say(line)
 
