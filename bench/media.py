@@ -167,7 +167,7 @@ def _median(values: list[float]) -> str:
 def load_table(loads: list[Talk]) -> list[str]:
     return [
         f"WSPhone at {load.cpu * load.calls:.0%} of a core, {load.calls} calls: "
-        f"{1 - load.delivered:.3%} not delivered; the driver used {load.driver:.0%}"
+        f"{max(0.0, 1 - load.delivered):.3%} not delivered; the driver used {load.driver:.0%}"
         for load in loads
     ]
 
