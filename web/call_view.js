@@ -77,10 +77,10 @@ export class CallView {
     const call = this.#phone.active ?? this.#phone.ended;
     this.#section.hidden = call === null;
     this.#runClock(call?.state === 'talking');
+    mark(this.#section, 'state', call?.state ?? null);
     if (!call) return;
     const over = call.state === 'ended';
     const { title, detail, initials } = shown(this.#actions.who(call.peer));
-    mark(this.#section, 'state', call.state);
     mark(this.#section, 'sound', call.sound);
     mark(this.#section, 'hold', call.hold.by);
     mark(this.#section, 'recorded', call.recording.on && !over ? 'yes' : null);
