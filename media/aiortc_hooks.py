@@ -84,7 +84,7 @@ class IceSocket(StunProtocol):
 
     def listen(self, reader: Reader, wire: Wire) -> None:
         """Begin to hear what comes; media that `wire` knows takes the fast path."""
-        self.connection_made(_Transport(self.sock, reader, self.connection_lost))
+        self.connection_made(_Transport(self.sock, reader, wire, self.connection_lost))
         reader.add(self.sock, self.datagram_received, wire)
 
     def datagram_received(self, data: bytes | str, addr: Address) -> None:
@@ -130,11 +130,16 @@ class _Transport(asyncio.DatagramTransport):
     """What aioice sends by: a socket that our reader reads."""
 
     def __init__(
-        self, sock: socket.socket, reader: Reader, closed: Callable[[Exception | None], None]
+        self,
+        sock: socket.socket,
+        reader: Reader,
+        wire: Wire,
+        closed: Callable[[Exception | None], None],
     ) -> None:
         super().__init__()
         self._sock = sock
         self._reader = reader
+        self._wire = wire
         self._closed = closed
 
     def sendto(self, data: Any, addr: Any = None) -> None:
@@ -144,6 +149,9 @@ class _Transport(asyncio.DatagramTransport):
                 self._sock.sendto(data, addr)
 
     def close(self) -> None:
+        # aioice closes by itself when the peer consents no more. The wire knows the socket by its
+        # number, which the next one to be opened gets, whosever that is.
+        self._wire.close()
         self._reader.remove(self._sock)
         self._sock.close()
         asyncio.get_running_loop().call_soon(self._closed, None)

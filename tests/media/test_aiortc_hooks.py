@@ -14,14 +14,18 @@ from aiortc import RTCCertificate, RTCDtlsTransport, RTCIceGatherer, RTCIceTrans
 from pylibsrtp import Error, Policy, Session
 from pylibsrtp._binding import ffi, lib
 
+from media.addresses import bind_udp
 from media.aiortc_hooks import (
     MAX_SOURCES,
+    IceSocket,
     Srtp,
     SrtpContext,
     keyed_session,
     on_nominated,
 )
+from media.fast_path import Reader, Wire
 from media.packet import is_rtcp
+from media.sdp import Candidate
 from media.side import BUFFER_SIZE
 from tests.media.peers import rtp
 
@@ -99,6 +103,22 @@ def test_libsrtp_is_reached_by_its_own_signatures(name: str) -> None:
 def test_ice_closes_the_sockets_it_was_given() -> None:
     source = inspect.getsource(Connection.close)
     assert "for protocol in self._protocols" in source, WHY
+
+
+async def test_nothing_is_sent_by_the_number_of_a_socket_that_ice_closed() -> None:
+    buffer = bytearray(BUFFER_SIZE)
+    reader, wire = Reader(buffer), Wire(buffer)
+    sock = bind_udp("127.0.0.1", 0)
+    host, port = sock.getsockname()
+    candidate = Candidate("1", 1, host, port, "host")
+    connection = RTCIceGatherer(iceServers=[])._connection
+    protocol = IceSocket(connection, sock, candidate, lambda data: None, lambda: None)
+    protocol.listen(reader, wire)
+    wire.aim(sock, sock.getsockname())
+    assert wire.send(1)
+    await protocol.close()
+    with bind_udp("127.0.0.1", 0):
+        assert not wire.is_aimed and not wire.send(1)
 
 
 class _Keyed:
